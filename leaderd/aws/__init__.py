@@ -1,0 +1,1 @@
+"""All that talks to AWS. It translates every failure into a SourceError, and concludes nothing from an answer."""
