@@ -1,0 +1,5 @@
+"""`python -m leaderd` is `leaderd`."""
+
+from leaderd.cli.main import main
+
+main()

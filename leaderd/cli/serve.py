@@ -1,0 +1,30 @@
+"""`leaderd serve`: the daemon, in the foreground."""
+
+import asyncio
+import os
+import sys
+
+import click
+
+from leaderd import log
+from leaderd.cli.options import fail, options, settings_or_exit
+from leaderd.errors import CannotStartError, LeaderdError
+
+
+@click.command()
+@options()
+def serve(**flags: str | None) -> None:
+    """Run the daemon, in the foreground.
+
+    Every option can also be set as LEADERD_… in the environment, such as LEADERD_POLL_INTERVAL=10. A flag wins.
+    """
+    settings = settings_or_exit(flags)
+    log.configure(settings.log_format, settings.log_level)
+    from leaderd.daemon.app import serve as run  # noqa: PLC0415  other commands start faster without it
+
+    try:
+        asyncio.run(run(settings, os.environ))
+    except CannotStartError as error:
+        fail(error)
+    except LeaderdError:
+        sys.exit(1)
