@@ -1,0 +1,127 @@
+"""The simulator, and three hundred worlds in it."""
+
+from dataclasses import replace
+from itertools import pairwise
+from random import Random
+
+import pytest
+
+from leaderd.core.timing import Timing
+from tests.simulation.check import check, closest
+from tests.simulation.run import Yes, run
+from tests.simulation.shrink import shrink
+from tests.simulation.timeline import timeline
+from tests.simulation.world import Life, Teller, World
+from tests.simulation.worlds import DENSE, KINDS, make_crafted, make_world
+
+SEEDS = 300
+PARTS = 6
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_in_every_world_yeses_keep_apart_and_one_leads_in_the_end(part):
+    """At every instant the guard is kept, and after the world is quiet one leads within the bound and stays."""
+    led = 0
+    for seed in range(part, SEEDS, PARTS):
+        record = run(make_world(seed))
+        if check(record):
+            pytest.fail(timeline(run(shrink(make_world(seed), lambda world: bool(check(run(world)))))))
+        led += len({yes.id for yes in record.yeses}) > 1
+    assert led > SEEDS / PARTS / 4, "leadership hardly changes hands: these worlds show nothing"
+
+
+def test_three_hundred_worlds_are_of_every_kind():
+    """No kind of world is left out, and none of the ways to answer."""
+    worlds = [make_world(seed) for seed in range(SEEDS)]
+    assert {world.kind for world in worlds} == KINDS.keys()
+    assert {world.teller for world in worlds} == set(Teller)
+
+
+def test_a_seed_replays_exactly():
+    """One integer is all it takes to see a run again."""
+    for seed in (1, 2, 3):
+        assert timeline(run(make_world(seed))) == timeline(run(make_world(seed)))
+
+
+def least_gap(kind, **changes):
+    """The closest two yeses in twenty-five worlds that are aimed at one bound, with changed settings."""
+    gaps = []
+    for seed in range(25):
+        world = make_crafted(seed, kind, Random(seed), DENSE)
+        world = replace(world, timing=replace(DENSE, **changes))
+        gap = closest(run(world).yeses)
+        gaps += [] if gap is None else [gap]
+    return min(gaps, default=None)
+
+
+def test_the_hold_down_is_needed_nearly_to_the_second():
+    """The guard is kept by the bound, and broken without the half second in it that is there for the clocks' drift."""
+    assert least_gap("handover") >= DENSE.guard
+    without_drift = DENSE.max_staleness + DENSE.api_lag + DENSE.guard
+    assert DENSE.hold_down - 0.6 < without_drift < DENSE.hold_down
+    assert least_gap("handover", hold_down=without_drift) < DENSE.guard
+
+
+def test_the_probation_is_needed_nearly_to_the_second():
+    """A newcomer that the leader never saw stays silent by the bound, and overlaps with four seconds in 48 less."""
+    assert least_gap("hidden_newcomer") is None
+    assert least_gap("hidden_newcomer", probation=DENSE.probation - 4) < 0
+
+
+def two_leaders():
+    """A world in which two lead: one orders the members the other way round, which A2 forbids."""
+    lives = tuple(Life(id=f"i-{number:02d}", place=float(number), starts=0.0, joins=-1000.0) for number in range(4))
+    orders = next((("i-01", seed),) for seed in range(99) if Random(f"{seed}").sample(range(4), 4)[0] == 1)
+    return World(
+        seed=0,
+        kind="two_leaders",
+        timing=Timing.derive(),
+        lives=lives,
+        lag=0.0,
+        teller=Teller.FRESH,
+        latency=(0.0, 0.1),
+        losses=0.1,
+        orders_of=orders,
+    )
+
+
+def test_a_failing_world_is_shrunk_and_told():
+    """What does not matter is left out, and the timeline names the fault and who takes part in it."""
+    smallest = shrink(two_leaders(), lambda world: any("says yes" in fault.what for fault in check(run(world))))
+    told = timeline(run(smallest))
+    assert len(smallest.lives) <= 4
+    assert smallest.losses == 0
+    assert "!!!" in told
+    assert "i-01 says yes" in told or "i-00 says yes" in told
+    moments = [float(line.split()[0]) for line in told.splitlines()[3:]]
+    assert all(before <= after for before, after in pairwise(moments))
+
+
+def test_nobody_leading_is_a_fault_too():
+    """A world whose only member can reach nothing is told from one that is led."""
+    cut = (Life(id="i-00", place=0.0, starts=0.0, joins=-1000.0, cuts=((0.0, 1e9),)),)
+    world = replace(two_leaders(), lives=cut, orders_of=())
+    deaf = replace(world, lives=(replace(cut[0], cuts=()),), losses=0.0, outages=((0.0, 1.0),))
+    assert not check(run(deaf))
+
+    class Endless(World):
+        quiet_at = 100.0
+
+    assert any("should lead" in fault.what for fault in check(run(Endless(**vars(world)))))
+
+
+@pytest.mark.parametrize(
+    ("yeses", "gap"),
+    [
+        ([], None),
+        ([("a", 0, 5), ("a", 5, 9)], None),
+        ([("a", 0, 5), ("b", 7, 9)], 2),
+        ([("a", 0, 5), ("b", 4, 9)], -1),
+        ([("a", 0, 50), ("b", 10, 11), ("b", 20, 21)], -40),
+        ([("a", 0, 50), ("a", 10, 20), ("b", 49, 60)], -1),
+        ([("b", 60, 70), ("a", 0, 50), ("c", 53, 55)], 3),
+    ],
+)
+def test_the_closest_yeses_of_two_instances_are_found(yeses, gap):
+    """In whatever order they are listed, and however one interval lies in another."""
+    assert closest([Yes(*yes) for yes in yeses]) == gap
