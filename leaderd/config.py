@@ -6,6 +6,7 @@ A flag wins over the environment. All problems of a configuration are reported a
 import difflib
 import ipaddress
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,15 @@ from leaderd.errors import ConfigError
 PREFIX = "LEADERD_"
 GIVEN_TO_JOBS = frozenset({"LEADERD_JOB", "LEADERD_KEY", "LEADERD_TOKEN"})
 """Set by `leaderd run` for its command, which may call leaderd in its turn: not settings, and no mistake."""
+
+CLAIMS = re.compile(
+    r"off|s3"
+    r"|s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<folder>[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*)?)?/?"
+    r"|dynamodb://(?P<table>[A-Za-z0-9_.-]{3,255})"
+)
+"""What `--claims` can be. For the names see
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html and
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html"""
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 5323
@@ -39,7 +49,7 @@ class Settings:
         unsafe: the hold-down may be shorter than what is safe.
         api_budget: calls per second to Elastic Beanstalk that the whole environment may make.
         state_file: where the view is kept over a restart of the daemon; None: nowhere.
-        claims: the store of the claims, `off` for none.
+        claims: the store of the claims: `s3`, `s3://BUCKET/PREFIX`, `dynamodb://TABLE`, or `off` for none.
         log_format: `json`, `console`, or `auto`: console on a terminal.
         log_level: the least level that is logged.
     """
@@ -139,6 +149,12 @@ def _one_of(*values: str) -> Callable[[str], str]:
     return parse
 
 
+def _claims(value: str) -> str:
+    if CLAIMS.fullmatch(value) is None:
+        raise ValueError(f"{value!r} is no store of claims: use s3, s3://BUCKET/PREFIX, dynamodb://TABLE or off")
+    return value
+
+
 OPTIONS: tuple[Option, ...] = (
     Option("environment", _text, None, "Elastic Beanstalk environment, by name or by id (e-…). [discovered]"),
     Option("region", _text, None, "AWS region. [AWS_REGION, AWS_DEFAULT_REGION, then the instance's own]"),
@@ -166,7 +182,7 @@ OPTIONS: tuple[Option, ...] = (
         "Calls per second to Elastic Beanstalk of the whole environment. Checked, not applied yet.",
     ),
     Option("state-file", _path, None, "File that keeps the view over a restart. [$RUNTIME_DIRECTORY/view.json]"),
-    Option("claims", _one_of("off"), "off", "Store of the claims: only off for now."),
+    Option("claims", _claims, "s3", "Store of the claims: s3, s3://BUCKET/PREFIX, dynamodb://TABLE or off."),
     Option("log-format", _one_of("auto", "json", "console"), "auto", "auto, json or console."),
     Option("log-level", _one_of("debug", "info", "warning", "error"), "info", "debug, info, warning or error."),
 )

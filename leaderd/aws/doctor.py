@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from leaderd.aws.beanstalk import NO_WAY, Beanstalk, credentials_of, given_keys, sdk_session, translated
+from leaderd.aws.beanstalk import BEANSTALK, Beanstalk
 from leaderd.aws.discovery import Discovery, Found
 from leaderd.aws.finding import Finding
 from leaderd.aws.imds import TIMEOUT, Imds, endpoint
 from leaderd.aws.remedies import Place, clock_found, mend, order_found, said
+from leaderd.aws.sdk import credentials_of, given_keys, sdk_session, translated
 from leaderd.config import Settings
 from leaderd.core.roster import Order, Roster, arrange
 from leaderd.errors import SourceError, UnusableAnswerError
@@ -155,7 +156,7 @@ class AwsDoctor:
 
     async def _credentials(self) -> Finding:
         try:
-            with translated():
+            with translated(BEANSTALK):
                 found = await credentials_of(sdk_session())
                 key = (await found.get_frozen_credentials()).access_key if found else ""
         except SourceError as error:
@@ -227,7 +228,9 @@ class AwsDoctor:
             async with asyncio.timeout(limit):
                 yield
         except TimeoutError as error:
-            raise SourceError("timeout", f"Elastic Beanstalk did not answer in {limit:g} s", hint=NO_WAY) from error
+            raise SourceError(
+                "timeout", f"Elastic Beanstalk did not answer in {limit:g} s", hint=BEANSTALK.no_way
+            ) from error
 
     def _note_date(self, parsed: Mapping[str, Any], **_: Any) -> None:
         """Keep the date of an answer: an error has one as well."""

@@ -7,8 +7,10 @@ from types import TracebackType
 from typing import Self
 
 from leaderd.aws.beanstalk import Beanstalk
+from leaderd.aws.claims import open_store
 from leaderd.aws.discovery import Discovery
 from leaderd.aws.imds import Imds, endpoint
+from leaderd.aws.store import Store
 from leaderd.core.identity import Identity
 from leaderd.core.roster import Order, Roster
 from leaderd.errors import SourceError
@@ -22,7 +24,8 @@ class Instance:
         environment: the environment, if it is set.
         region: the region, if it is set.
         order: who is first.
-        timeout: seconds that one request to Elastic Beanstalk may take.
+        claims: the store of the claims; not `off`, if it is ever asked for.
+        timeout: seconds that one request may take.
         environ: the environment variables.
         now: a clock, for the life of the IMDS token.
         root: the root of the file system.
@@ -33,6 +36,7 @@ class Instance:
         environment: str | None,
         region: str | None,
         order: Order,
+        claims: str,
         *,
         timeout: float,
         environ: Mapping[str, str],
@@ -42,12 +46,14 @@ class Instance:
         self._environment = environment
         self._region = region
         self._order = order
+        self._claims = claims
         self._timeout = timeout
         self._environ = environ
         self._imds = Imds(endpoint(environ), now)
         self._discovery = Discovery(self._imds, root)
         self._open = AsyncExitStack()
         self._beanstalk: Beanstalk | None = None
+        self._identity: Identity | None = None
 
     async def __aenter__(self) -> Self:
         await self._open.enter_async_context(self._imds)
@@ -75,7 +81,8 @@ class Instance:
         self._open.push_async_callback(self._beanstalk.close)
         with suppress(SourceError):  # the first poll says it; it should just not be slowed by a client in the making
             await self._beanstalk.connect()
-        return Identity(instance_id, environment.value, region.value)
+        self._identity = Identity(instance_id, environment.value, region.value)
+        return self._identity
 
     async def leaving(self) -> bool:
         """Whether this instance is being terminated.
@@ -94,3 +101,13 @@ class Instance:
         if self._beanstalk is None:
             raise SourceError("undiscovered", "the environment is not known yet")
         return await self._beanstalk.roster()
+
+    async def store(self) -> Store:
+        """Make the store of the environment's claims. Nothing is asked of it yet.
+
+        Raises:
+            SourceError: nobody was introduced, or the account cannot be found out.
+        """
+        if self._identity is None:
+            raise SourceError("undiscovered", "the environment is not known yet", hint="ask again in a moment")
+        return await open_store(self._claims, self._identity, self._imds, timeout=self._timeout, environ=self._environ)

@@ -1,15 +1,11 @@
 """`leaderd check`: asks the running daemon, for scripts that have no curl."""
 
-import http.client
-import json
-import socket
 import sys
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
 import click
 
+from leaderd.cli import daemon
 from leaderd.cli.options import options, settings_or_exit
 from leaderd.config import Settings
 
@@ -34,44 +30,11 @@ def check(**flags: str | None) -> None:
 
 def ask(settings: Settings) -> tuple[int, str]:
     """Ask, and say the exit code and the line to print."""
-    where = str(settings.unix_socket or f"{settings.host}:{settings.port}")
-    connection = _connection(settings)
     try:
-        connection.request("GET", "/leader")
-        answer = connection.getresponse()
-        body = json.loads(answer.read())
-        return _read(answer.status, body)
-    except OSError as error:
-        reason = error.strerror or str(error) or type(error).__name__
-        return (
-            CANNOT_TELL,
-            f"unknown: no answer from leaderd at {where}: {reason} (is it running? systemctl status leaderd)",
-        )
-    except (http.client.HTTPException, ValueError, LookupError, TypeError, RecursionError):
-        return CANNOT_TELL, f"unknown: what answers at {where} is not leaderd (choose the right --port)"
-    finally:
-        connection.close()
-
-
-def _read(status: int, body: dict[str, Any]) -> tuple[int, str]:
-    line = f"{body['role']}: {body['reason']}"
-    if status == 200 and body["leader"] is True:
+        answer = daemon.ask(settings, "GET", "/leader", known_by=("role reason leader",), timeout=TIMEOUT)
+    except daemon.NoAnswerError as error:
+        return CANNOT_TELL, f"unknown: {error}"
+    line = f"{answer.body['role']}: {answer.body['reason']}"
+    if answer.status == 200 and answer.body["leader"] is True:
         return LEADER, line
-    return (NOT_LEADER if status == 409 else CANNOT_TELL), line
-
-
-def _connection(settings: Settings) -> http.client.HTTPConnection:
-    if settings.unix_socket is not None:
-        return _UnixConnection(settings.unix_socket)
-    return http.client.HTTPConnection(settings.host, settings.port, timeout=TIMEOUT)
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=TIMEOUT)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(TIMEOUT)
-        self.sock.connect(str(self._path))
+    return (NOT_LEADER if answer.status == 409 else CANNOT_TELL), line

@@ -7,6 +7,7 @@ from leaderd.cli.check import check
 from leaderd.cli.demo import demo
 from leaderd.cli.doctor import doctor
 from leaderd.cli.policy import policy
+from leaderd.cli.run import run
 from leaderd.cli.serve import serve
 
 
@@ -21,6 +22,7 @@ def main() -> None:
 
 main.add_command(serve)
 main.add_command(check)
+main.add_command(run)
 main.add_command(doctor)
 main.add_command(policy)
 main.add_command(demo)

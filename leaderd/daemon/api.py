@@ -4,17 +4,17 @@ Why 409 and 503: `curl -f` fails on both, `curl --retry` repeats 503, honours Re
 """
 
 import ipaddress
-import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from math import inf, isinf
-from typing import Any
 
 from aiohttp import hdrs, web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from leaderd import __version__
 from leaderd.core.election import Role, Verdict
+from leaderd.daemon.claims_api import ClaimsApi
+from leaderd.daemon.http import BadParameterError, answer, failure, parameters, wants_text
 from leaderd.daemon.report import Reporter
 
 INDEX = """\
@@ -23,6 +23,9 @@ GET /status   everything there is to know, as JSON
 GET /livez    200 while the daemon makes progress, else 503
 GET /readyz   200 while the newest answer of Elastic Beanstalk is believed, else 503
 GET /metrics  metrics for Prometheus
+POST /claims/JOB  200 this instance has the tick, 409 it has not, 503 the store cannot say; ?every=SECONDS or ?key=TEXT
+GET /claims/JOB   the newest claims of the job
+PUT /claims/JOB/TOKEN  write down how the job ended: {"exit_code": 0, "duration": 1.5}
 GET /         this page
 """
 COMMON = {
@@ -42,11 +45,15 @@ class Api:
     Args:
         reporter: knows what to say.
         registry: the metrics.
+        claims: the handlers of the claims; None where they are off.
         any_host: accept any Host header that is an address: set where the daemon listens for other machines.
     """
 
-    def __init__(self, reporter: Reporter, registry: CollectorRegistry, *, any_host: bool) -> None:
+    def __init__(
+        self, reporter: Reporter, registry: CollectorRegistry, claims: ClaimsApi | None, *, any_host: bool
+    ) -> None:
         self._reporter = reporter
+        self._claims = claims
         self._watcher = reporter.watcher
         self._registry = registry
         self._any_host = any_host
@@ -62,27 +69,31 @@ class Api:
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/", self._index)
+        if self._claims is None:
+            app.router.add_route(hdrs.METH_ANY, "/claims/{anything:.*}", self._claims_off)
+        else:
+            self._claims.add_to(app.router)
         return app
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuse what a browser was tricked into sending, and answer errors as JSON."""
         if not _is_local(request.headers.get(hdrs.HOST), any_address=self._any_host):
-            return _error(421, f"the host {request.host!r} is not served here", "ask for 127.0.0.1 or localhost")
-        if request.method == hdrs.METH_POST and hdrs.ORIGIN in request.headers:
-            return _error(403, "a web page may not do this", "send no Origin header")
+            return failure(421, f"the host {request.host!r} is not served here", "ask for 127.0.0.1 or localhost")
+        if request.method in {hdrs.METH_POST, hdrs.METH_PUT} and hdrs.ORIGIN in request.headers:
+            return failure(403, "a web page may not do this", "send no Origin header")
         try:
             return await handler(request)
         except web.HTTPMethodNotAllowed as error:
             allowed = ", ".join(sorted(error.allowed_methods))
-            return _error(405, f"{request.method} is not for {request.path}", f"use {allowed}", {hdrs.ALLOW: allowed})
+            return failure(405, f"{request.method} is not for {request.path}", f"use {allowed}", {hdrs.ALLOW: allowed})
         except web.HTTPNotFound:
-            return _error(404, f"there is no {request.path}", "GET / lists what is served here")
+            return failure(404, f"there is no {request.path}", "GET / lists what is served here")
         except BadParameterError as error:
-            return _error(400, str(error), error.hint)
+            return failure(400, str(error), error.hint)
 
     async def _leader(self, request: web.Request) -> web.Response:
-        wanted = _parameters(request, {"min_valid": _seconds, "follower_code": _code})
+        wanted = parameters(request, {"min_valid": _seconds, "follower_code": _code})
         verdict = self._watcher.verdict()
         body = self._reporter.leader(verdict)
         headers: dict[str, str] = {}
@@ -95,40 +106,35 @@ class Api:
             headers[hdrs.RETRY_AFTER] = str(self._reporter.retry_after(verdict))
         if request.method == hdrs.METH_OPTIONS:
             headers[hdrs.ALLOW] = "GET, HEAD, OPTIONS"
-        if _wants_text(request):
+        if wants_text(request):
             return web.Response(status=status, text=f"{body['role']}\n", headers=headers)
-        return _json(status, body, headers)
+        return answer(status, body, headers)
 
     async def _status(self, request: web.Request) -> web.Response:
-        _parameters(request, {})
-        return _json(200, self._reporter.status(), indent=2)
+        parameters(request, {})
+        return answer(200, self._reporter.status(), indent=2)
 
     async def _livez(self, request: web.Request) -> web.Response:
-        _parameters(request, {})
+        parameters(request, {})
         alive = self._watcher.alive
-        return _json(200 if alive else 503, {"alive": alive})
+        return answer(200 if alive else 503, {"alive": alive})
 
     async def _readyz(self, request: web.Request) -> web.Response:
-        _parameters(request, {})
+        parameters(request, {})
         verdict = self._watcher.verdict()
         ready = verdict.role is not Role.UNKNOWN
         headers: dict[str, str] = {} if ready else {hdrs.RETRY_AFTER: str(self._reporter.retry_after(verdict))}
         body = {"ready": ready, "reason": verdict.reason, "staleness": self._reporter.staleness()}
-        return _json(200 if ready else 503, body, headers)
+        return answer(200 if ready else 503, body, headers)
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=generate_latest(self._registry), headers={hdrs.CONTENT_TYPE: CONTENT_TYPE_LATEST})
 
+    async def _claims_off(self, _request: web.Request) -> web.Response:
+        return failure(404, "claims are off", "start leaderd without --claims off, or ask GET /leader")
+
     async def _index(self, _request: web.Request) -> web.Response:
         return web.Response(text=INDEX)
-
-
-class BadParameterError(Exception):
-    """A query parameter is unknown, doubled or has no usable value."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.hint = hint
 
 
 async def _add_common(_request: web.Request, response: web.StreamResponse) -> None:
@@ -143,22 +149,6 @@ def _status_of(verdict: Verdict, follower_code: int) -> int:
             return follower_code
         case Role.CANDIDATE | Role.UNKNOWN:
             return 503
-
-
-def _parameters(request: web.Request, known: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
-    """Parse the query. One that is misspelt must not be ignored: the question would not be the one that was meant."""
-    found: dict[str, Any] = {}
-    for name, text in request.query.items():
-        if name not in known:
-            wanted = f"use {' or '.join(known)}" if known else "leave it out"
-            raise BadParameterError(f"{name!r} is no parameter of {request.path}", wanted)
-        if name in found:
-            raise BadParameterError(f"{name} is given twice", "give it once")
-        try:
-            found[name] = known[name](text)
-        except ValueError as error:
-            raise BadParameterError(f"{name}={text[:40]!r} is of no use", str(error)) from error
-    return found
 
 
 def _seconds(text: str) -> float:
@@ -192,24 +182,3 @@ def _is_local(host: str | None, *, any_address: bool) -> bool:
     except ValueError:
         return False
     return any_address or address.is_loopback
-
-
-def _wants_text(request: web.Request) -> bool:
-    accept = request.headers.get(hdrs.ACCEPT, "")
-    return "text/plain" in accept and "application/json" not in accept
-
-
-def _error(status: int, error: str, hint: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    return _json(status, {"error": error, "hint": hint}, headers)
-
-
-def _json(
-    status: int,
-    body: Mapping[str, Any],
-    headers: Mapping[str, str] | None = None,
-    *,
-    indent: int | None = None,
-) -> web.Response:
-    separators = (",", ":") if indent is None else None
-    text = json.dumps(body, indent=indent, separators=separators) + "\n"
-    return web.Response(status=status, text=text, content_type="application/json", headers=headers)

@@ -3,24 +3,33 @@
 import asyncio
 import random
 import signal
+import time
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
 
 from leaderd import __version__
 from leaderd.aws.instance import Instance
 from leaderd.config import Settings
 from leaderd.daemon.api import Api
+from leaderd.daemon.claims import Claimer
+from leaderd.daemon.claims_api import ClaimsApi
+from leaderd.daemon.claims_journal import ClaimsJournal
 from leaderd.daemon.clock import BootClock
 from leaderd.daemon.herald import Herald
 from leaderd.daemon.journal import LogJournal
+from leaderd.daemon.ledger import Ledger
 from leaderd.daemon.listen import listen
 from leaderd.daemon.metrics import Metrics, WatcherCollector
 from leaderd.daemon.notify import Notifier
 from leaderd.daemon.report import Reporter
 from leaderd.daemon.state import NoStateFile, StateFile
 from leaderd.daemon.watcher import Watcher
-from leaderd.errors import LeaderdError
+from leaderd.errors import LeaderdError, SourceError
 from leaderd.log import logger
+
+STORE_PAUSE = 300.0
+"""Seconds after which a store that did not pass its trial is tried again, if no claim does so sooner."""
 
 
 async def serve(settings: Settings, environ: Mapping[str, str]) -> None:
@@ -32,19 +41,21 @@ async def serve(settings: Settings, environ: Mapping[str, str]) -> None:
     """
     stop = _on_signals()
     async with AsyncExitStack() as open_:
-        watcher, herald, notifier = await _assemble(settings, environ, open_)
-        notifier.ready()
+        parts = await _assemble(settings, environ, open_)
+        parts.notifier.ready()
         tasks = [
-            asyncio.create_task(watcher.run(), name="watcher"),
-            asyncio.create_task(herald.run(), name="herald"),
-            asyncio.create_task(_feed_watchdog(watcher, notifier), name="watchdog"),
+            asyncio.create_task(parts.watcher.run(), name="watcher"),
+            asyncio.create_task(parts.herald.run(), name="herald"),
+            asyncio.create_task(_feed_watchdog(parts.watcher, parts.notifier), name="watchdog"),
         ]
+        if parts.ledger is not None:
+            tasks.append(asyncio.create_task(_open_ledger(parts.watcher, parts.ledger), name="ledger"))
         open_.callback(_cancel, tasks)
         try:
             await _wait(stop, tasks)
         finally:
-            watcher.stopping = True
-            notifier.stopping()
+            parts.watcher.stopping = True
+            parts.notifier.stopping()
             logger().info("daemon.stopping")
 
 
@@ -52,15 +63,24 @@ class TaskEndedError(LeaderdError):
     """A part of the daemon that runs for as long as it does ended by itself."""
 
 
-async def _assemble(
-    settings: Settings, environ: Mapping[str, str], open_: AsyncExitStack
-) -> tuple[Watcher, Herald, Notifier]:
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What runs, or is told."""
+
+    watcher: Watcher
+    herald: Herald
+    notifier: Notifier
+    ledger: Ledger | None
+
+
+async def _assemble(settings: Settings, environ: Mapping[str, str], open_: AsyncExitStack) -> _Parts:
     clock, metrics, notifier = BootClock(), Metrics(), Notifier(environ)
     memory = StateFile(settings.state_file, settings.order, settings.timing) if settings.state_file else NoStateFile()
     instance = Instance(
         settings.environment,
         settings.region,
         settings.order,
+        settings.claims,
         timeout=settings.timing.request_timeout,
         environ=environ,
         now=clock.now,
@@ -75,11 +95,33 @@ async def _assemble(
         memory=memory,
     )
     metrics.registry.register(WatcherCollector(watcher, clock))
-    reporter = Reporter(watcher, settings, clock, metrics)
-    api = Api(reporter, metrics.registry, any_host=settings.allow_remote)
+    ledger, claims = _claims(settings, instance, watcher, metrics, open_)
+    reporter = Reporter(watcher, settings, clock, metrics, ledger)
+    api = Api(reporter, metrics.registry, claims, any_host=settings.allow_remote)
     await listen(api.application(), settings, open_)
     _tell_settings(settings)
-    return watcher, Herald(watcher, clock, metrics, notifier), notifier
+    return _Parts(watcher, Herald(watcher, clock, metrics, notifier), notifier, ledger)
+
+
+def _claims(
+    settings: Settings, instance: Instance, watcher: Watcher, metrics: Metrics, open_: AsyncExitStack
+) -> tuple[Ledger, ClaimsApi] | tuple[None, None]:
+    if settings.claims == "off":
+        return None, None
+    clock, journal = BootClock(), ClaimsJournal(metrics)
+    ledger = Ledger(instance.store, limit=settings.timing.request_timeout, clock=clock, journal=journal)
+    open_.push_async_callback(ledger.close)
+    claimer = Claimer(ledger, watcher, clock=clock, wall=time.time, chance=random.random, journal=journal)
+    return ledger, ClaimsApi(claimer)
+
+
+async def _open_ledger(watcher: Watcher, ledger: Ledger) -> None:
+    """Try the store before the first claim needs it; again now and then while it does not pass."""
+    await watcher.introduced.wait()
+    while True:
+        with suppress(SourceError):
+            await ledger.open()
+        await asyncio.sleep(STORE_PAUSE)
 
 
 def _tell_settings(settings: Settings) -> None:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from math import isinf
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -39,9 +39,27 @@ class Metrics:
         )
         for result in ("ok", "throttled", "timeout", "denied"):
             self.polls.labels(result)
+        self.claims = self._counter("leaderd_claims", "Claims, by job and result.", "job", "result")
+        self.store_requests = self._counter(
+            "leaderd_store_requests", "Requests to the claims' store, by operation and result.", "operation", "result"
+        )
+        self.store_duration = Histogram(
+            "leaderd_store_duration_seconds",
+            "Time that requests to the claims' store took.",
+            ["operation"],
+            buckets=DURATION_BUCKETS,
+            registry=self.registry,
+        )
+        self.last_claim = self._job_gauge("last_claim", "Unix time at which the job was last claimed, by any instance.")
+        self.last_success = self._job_gauge(
+            "last_success", "Unix time at which the job, on any instance, last ended with exit code 0."
+        )
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
         return Counter(name, meaning, labels, registry=self.registry)
+
+    def _job_gauge(self, name: str, meaning: str) -> Gauge:
+        return Gauge(f"leaderd_job_{name}_timestamp_seconds", meaning, ["job"], registry=self.registry)
 
     def counters(self) -> dict[str, float]:
         """The counters by name, as `/status` shows them."""

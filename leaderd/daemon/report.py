@@ -8,18 +8,23 @@ from leaderd import __version__
 from leaderd.config import Settings
 from leaderd.core.election import Role, Verdict
 from leaderd.daemon.clock import Clock
+from leaderd.daemon.ledger import Ledger
 from leaderd.daemon.metrics import Metrics
 from leaderd.daemon.watcher import Watcher
+from leaderd.errors import SourceError
 
 
 class Reporter:
     """Puts into words what the watcher knows. Every question is answered for the moment it is asked in."""
 
-    def __init__(self, watcher: Watcher, settings: Settings, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self, watcher: Watcher, settings: Settings, clock: Clock, metrics: Metrics, ledger: Ledger | None = None
+    ) -> None:
         self.watcher = watcher
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
+        self._ledger = ledger
         self._started = clock.now()
 
     def leader(self, verdict: Verdict) -> dict[str, Any]:
@@ -67,9 +72,10 @@ class Reporter:
             "roster": self._roster(),
             "streak": self._streak(),
             "terminating": self.watcher.leaving,
-            "last_error": trouble and {"kind": trouble.kind, "error": trouble.message, "hint": trouble.hint},
+            "last_error": _shown(trouble),
             "next_poll_in": self._until(self.watcher.next_poll),
             "failover_bound": round(self.watcher.timing.failover_bound, 3),
+            "claims": self._ledger and {"store": self._ledger.where, "last_error": _shown(self._ledger.trouble)},
             "settings": self._settings_in_force(),
             "counters": self._metrics.counters(),
         }
@@ -100,3 +106,7 @@ class Reporter:
         found = self.watcher.identity
         discovered: dict[str, Any] = {"environment": found.environment, "region": found.region} if found else {}
         return {**settings, **timing, **paths, **discovered, "order": str(self._settings.order)}
+
+
+def _shown(trouble: SourceError | None) -> dict[str, str] | None:
+    return None if trouble is None else {"kind": trouble.kind, "error": trouble.message, "hint": trouble.hint}

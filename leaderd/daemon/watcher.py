@@ -77,6 +77,7 @@ class Watcher:
     Attributes:
         timing: the settings.
         identity: who and where this instance is; None until that is found out.
+        introduced: set from then on.
         view: what was seen last.
         leaving: this instance is being terminated.
         stopping: the daemon is shutting down, and answers for nothing any more.
@@ -97,6 +98,7 @@ class Watcher:
     ) -> None:
         self.timing = timing
         self.identity: Identity | None = None
+        self.introduced = asyncio.Event()
         self.view: View | None = None
         self.leaving = False
         self.stopping = False
@@ -148,6 +150,7 @@ class Watcher:
                 self._fail(error, None)
                 await self._sleep(INTRODUCTION_PAUSE)
         self.trouble = None
+        self.introduced.set()
         self._journal.introduced(self.identity)
         return self.identity
 

@@ -3,7 +3,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from leaderd.aws.beanstalk import Beanstalk, sdk_session
+from leaderd.aws.beanstalk import Beanstalk
+from leaderd.aws.sdk import sdk_session
 from leaderd.core.roster import Order
 from leaderd.demo.cloud import ImdsFault
 from leaderd.demo.faults import CROWD, Fault
@@ -70,10 +71,10 @@ async def test_one_client(beanstalk, aws, me):
 async def test_connect_makes_that_client(beanstalk, aws):
     """The client can be made ahead, which asks nothing of Elastic Beanstalk."""
     await beanstalk.connect()
-    client = beanstalk._client
+    client = beanstalk._connection._client
     await beanstalk.connect()
     await beanstalk.roster()
-    assert beanstalk._client is client
+    assert beanstalk._connection._client is client
     assert aws.beanstalk.count() == 1
 
 
