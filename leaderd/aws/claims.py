@@ -6,23 +6,14 @@ from collections.abc import Mapping
 
 from leaderd.aws.dynamodb import DynamoStore
 from leaderd.aws.imds import Imds
+from leaderd.aws.policy import FOLDER, bucket_of
 from leaderd.aws.s3 import S3Store
 from leaderd.aws.store import Store
 from leaderd.config import CLAIMS
 from leaderd.core.identity import Identity
 from leaderd.errors import SourceError
 
-FOLDER = "leaderd/claims"
-"""Where claims are in the bucket of Elastic Beanstalk, which is not ours alone."""
 ACCOUNT = re.compile(r"\d{12}")
-
-
-def bucket_of(region: str, account: str) -> str:
-    """The bucket that Elastic Beanstalk makes for an account in a region.
-
-    https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/AWSHowTo.S3.html
-    """
-    return f"elasticbeanstalk-{region}-{account}"
 
 
 async def open_store(

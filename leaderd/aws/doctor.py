@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from leaderd.aws.beanstalk import BEANSTALK, Beanstalk
+from leaderd.aws.claims_doctor import claims_found
 from leaderd.aws.discovery import Discovery, Found
 from leaderd.aws.finding import Finding
 from leaderd.aws.imds import TIMEOUT, Imds, endpoint
@@ -88,12 +89,12 @@ class AwsDoctor:
             await _told(self._instance() if token.ok else _unchecked("instance", "token"), tell)
             for check in (self._environment, self._region, self._credentials):
                 await _told(check(), tell)
-            if self._ready():
+            if not self._missing():
                 self._beanstalk = self._make_beanstalk()
                 open_.push_async_callback(self._beanstalk.close)
             await _told(self._roster(), tell)
             await self._ask_again()
-            for check in (self._member, self._order, self._clock):
+            for check in (self._member, self._order, self._clock, self._claims):
                 await _told(check(), tell)
 
     async def _metadata(self) -> Finding:
@@ -176,8 +177,14 @@ class AwsDoctor:
             hint = "unset AWS_EC2_METADATA_DISABLED: it keeps the SDK from the instance profile"
         return Finding("credentials", False, "there are no AWS credentials", hint)
 
-    def _ready(self) -> bool:
-        return bool(self.place.environment and self.place.region and self._has_credentials)
+    def _missing(self) -> list[str]:
+        """What must have been found before a service can be asked, and was not."""
+        needs = {
+            "environment": self.place.environment,
+            "region": self.place.region,
+            "credentials": self._has_credentials,
+        }
+        return [name for name, found in needs.items() if not found]
 
     def _make_beanstalk(self) -> Beanstalk:
         timeout, environ = self._settings.timing.request_timeout, self._environ
@@ -187,9 +194,7 @@ class AwsDoctor:
 
     async def _roster(self) -> Finding:
         if self._beanstalk is None:
-            known = {"environment": self.place.environment, "region": self.place.region}
-            missing = [name for name, value in known.items() if not value]
-            return await _unchecked("roster", *missing, *([] if self._has_credentials else ["credentials"]))
+            return await _unchecked("roster", *self._missing())
         try:
             client = await self._beanstalk.connect()
             client.meta.events.register("after-call", self._note_date)
@@ -265,6 +270,11 @@ class AwsDoctor:
 
     async def _clock(self) -> Finding:
         return clock_found(*self._dated)
+
+    async def _claims(self) -> Finding:
+        if missing := self._missing():
+            return await _unchecked("claims", *missing)
+        return await claims_found(self._settings, self.place, self._imds, self._environ)
 
 
 async def _told(checking: Awaitable[Finding], tell: Tell) -> Finding:

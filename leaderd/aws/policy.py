@@ -14,6 +14,7 @@ needs another, the error names it, and `leaderd doctor` prints the statement.
 from collections.abc import Sequence
 from typing import Any
 
+from leaderd.config import CLAIMS
 from leaderd.core.roster import Order
 
 ROSTER = "elasticbeanstalk:DescribeEnvironmentResources"
@@ -27,6 +28,9 @@ PARTITIONS = (
     ("eusc-", "aws-eusc"),
 )
 """By the beginning of the region's name; all others are in `aws`."""
+
+FOLDER = "leaderd/claims"
+"""Where claims are in the bucket of Elastic Beanstalk, which is not ours alone."""
 
 Statement = dict[str, Any]
 
@@ -47,7 +51,7 @@ def policy(
     statements = [
         statement("LeaderdRoster", about, environment_arn(environment, region, account)),
         statement("LeaderdBehindRoster", BEHIND_ROSTER, "*"),
-        *_claims(claims),
+        *claims_statements(claims, environment=environment, region=region, account=account),
     ]
     return {"Version": "2012-10-17", "Statement": statements}
 
@@ -63,10 +67,9 @@ def environment_arn(environment: str | None, region: str | None, account: str | 
 
     https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/AWSHowTo.iam.policies.arn.html
     """
-    partition = next((name for start, name in PARTITIONS if (region or "").startswith(start)), "aws")
     known = environment and not environment.startswith("e-")
     which = f"*/{environment}" if known else "*"
-    return f"arn:{partition}:elasticbeanstalk:{region or '*'}:{account or '*'}:environment/{which}"
+    return f"arn:{_partition(region)}:elasticbeanstalk:{region or '*'}:{account or '*'}:environment/{which}"
 
 
 def statement(sid: str | None, actions: Sequence[str], resource: str) -> Statement:
@@ -76,6 +79,38 @@ def statement(sid: str | None, actions: Sequence[str], resource: str) -> Stateme
     return {**named, "Effect": "Allow", "Action": only, "Resource": resource}
 
 
-def _claims(_store: str) -> list[Statement]:
-    """What the store of the claims needs. `off` needs nothing; the statements of s3 and dynamodb belong here."""
-    return []
+def claims_statements(
+    store: str, *, environment: str | None, region: str | None, account: str | None
+) -> list[Statement]:
+    """What the store of the claims needs. Without s3:ListBucket S3 says 403 of an object that is not there yet.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html and
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
+    """
+    parts = CLAIMS.fullmatch(store)
+    if parts is None or store == "off":
+        return []
+    partition = _partition(region)
+    if parts["table"]:
+        table = f"arn:{partition}:dynamodb:{region or '*'}:{account or '*'}:table/{parts['table']}"
+        return [statement("LeaderdClaims", ["dynamodb:GetItem", "dynamodb:UpdateItem"], table)]
+    bucket, folder = parts["bucket"], parts["folder"]
+    if bucket is None:
+        bucket, folder = bucket_of(region or "*", account or "*"), FOLDER
+    objects = "/".join(part for part in (bucket, folder, environment or "*", "*") if part)
+    return [
+        statement("LeaderdClaims", ["s3:GetObject", "s3:PutObject"], f"arn:{partition}:s3:::{objects}"),
+        statement("LeaderdClaimsMissing", ["s3:ListBucket"], f"arn:{partition}:s3:::{bucket}"),
+    ]
+
+
+def bucket_of(region: str, account: str) -> str:
+    """The bucket that Elastic Beanstalk makes for an account in a region.
+
+    https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/AWSHowTo.S3.html
+    """
+    return f"elasticbeanstalk-{region}-{account}"
+
+
+def _partition(region: str | None) -> str:
+    return next((name for start, name in PARTITIONS if (region or "").startswith(start)), "aws")

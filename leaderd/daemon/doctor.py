@@ -44,7 +44,6 @@ async def examine(settings: Settings, place: Place, tell: Tell, *, root: Path = 
     tell(state_found(settings, status))
     tell(cron_found(root))
     tell(backups_found(root))
-    tell(claims_found(settings))
 
 
 def settings_found(settings: Settings) -> Finding:
@@ -161,8 +160,3 @@ def _could_write(path: Path) -> Finding:
     if os.access(path.parent, os.W_OK | os.X_OK) and not path.is_dir():
         return Finding("state", True, f"{path} can be written")
     return Finding("state", False, f"{path} cannot be written", "make its directory writable, or set --state-file")
-
-
-def claims_found(settings: Settings) -> Finding:
-    """Whether the store of the claims works; what s3 and dynamodb need is to be checked here."""
-    return Finding("claims", True, f"claims are {settings.claims}")
