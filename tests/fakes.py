@@ -2,6 +2,7 @@
 
 import asyncio
 
+from leaderd.aws.store import LostError, Stored
 from leaderd.core.election import Observation, View
 from leaderd.core.identity import Identity
 from leaderd.core.roster import Roster
@@ -101,3 +102,68 @@ def put(watcher, role, now):
         "new": None,
     }[role]
     watcher.next_poll = now + 3.4
+
+
+class Shelf:
+    """What all memory stores of one environment share."""
+
+    def __init__(self):
+        self.texts = {}
+        self.versions = {}
+
+
+class MemoryStore:
+    """A store of claims in memory, and the ways in which one can fail.
+
+    Attributes:
+        shelf: may be shared with other stores.
+        now: the store's clock; None: it does not say.
+        before: raised at the next operations instead of doing them, one after the other; None does it.
+        after: raised at the next operations once they are done.
+        unconditional: ignore the conditions of writes.
+        operations: what was asked.
+        closed: whether it was closed.
+    """
+
+    where = "memory://shop-prod"
+    impossible_version = "-1"
+
+    def __init__(self, shelf=None):
+        self.shelf = shelf or Shelf()
+        self.now = None
+        self.before = []
+        self.after = []
+        self.unconditional = False
+        self.operations = []
+        self.closed = False
+
+    async def read(self, job):
+        self._start("read", job)
+        stored = Stored(self.shelf.texts.get(job), self._version(job), self.now)
+        self._end()
+        return stored
+
+    async def swap(self, job, text, version):
+        self._start("swap", job)
+        if version != self._version(job) and not self.unconditional:
+            raise LostError("another version")
+        self.shelf.texts[job] = text
+        self.shelf.versions[job] = self.shelf.versions.get(job, 0) + 1
+        self._end()
+        return self._version(job)
+
+    async def close(self):
+        self.closed = True
+
+    def _version(self, job):
+        version = self.shelf.versions.get(job)
+        return None if version is None else str(version)
+
+    def _start(self, operation, job):
+        self.operations.append((operation, job))
+        if self.before and (error := self.before.pop(0)):
+            raise error
+
+    def _end(self):
+        if self.after and (error := self.after.pop(0)):
+            raise error

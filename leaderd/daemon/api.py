@@ -23,10 +23,10 @@ GET /status   everything there is to know, as JSON
 GET /livez    200 while the daemon makes progress, else 503
 GET /readyz   200 while the newest answer of Elastic Beanstalk is believed, else 503
 GET /metrics  metrics for Prometheus
-POST /claims/JOB  200 this instance has the tick, 409 it has not, 503 the store cannot say; ?every=SECONDS or ?key=TEXT
-GET /claims/JOB   the newest claims of the job
-PUT /claims/JOB/TOKEN  write down how the job ended: {"exit_code": 0, "duration": 1.5}
 GET /         this page
+POST /claims/JOB       200 this instance has the tick, 409 it has not, 503 cannot tell; ?every=SECONDS or ?key=TEXT
+GET /claims/JOB        the newest claims of the job
+PUT /claims/JOB/TOKEN  take down how the job ended: {"exit_code": 0, "duration": 1.5}
 """
 COMMON = {
     hdrs.CACHE_CONTROL: "no-store",

@@ -74,30 +74,27 @@ class Claimer:
         """
         return (await self._ledger.read(job)).record
 
-    async def claim(
-        self, job: str, act: Act, asker: str | None = None, wanted: Callable[[], bool] = lambda: True
-    ) -> Ours | Refused:
+    async def claim(self, job: str, act: Act, asker: str | None = None) -> Ours | Refused:
         """Take a tick or a key for this instance, if it can be had.
 
         Args:
             job: the job.
             act: the tick or the key.
             asker: tells this asker from others on this instance.
-            wanted: whether somebody still waits for the answer. Otherwise nothing is taken.
 
         Raises:
             SourceError: the store does not say.
             FullError: the job has as many keys as can be kept.
         """
         try:
-            answer = await self._claim(job, act, asker, wanted)
+            answer = await self._claim(job, act, asker)
         except SourceError:
             self._journal.answered(job, "unknown")
             raise
         self._journal.answered(job, "claimed" if isinstance(answer, Ours) else "taken")
         return answer
 
-    async def _claim(self, job: str, act: Act, asker: str | None, wanted: Callable[[], bool]) -> Ours | Refused:
+    async def _claim(self, job: str, act: Act, asker: str | None) -> Ours | Refused:
         claimant = Claimant(await self._me(), asker)
         if self._watcher.leaving:
             return Refused(None, "this instance is being terminated")
@@ -111,8 +108,6 @@ class Claimer:
                 return decision
             if trouble is not None:  # the write that failed is not there: it never will be, or it is yet to come
                 raise trouble
-            if not wanted():
-                return Refused(None, "nobody waits for the answer any more")
             try:
                 self._written[job] = await self._ledger.write(job, decision.record, entry.version)
             except LostError:

@@ -48,7 +48,7 @@ class ClaimsApi:
         act = _act(request, self._claimer)
         said: dict[str, Any] = {"job": job, "key": key_of(act)}
         try:
-            decision = await self._claimer.claim(job, act, _asker(request), lambda: _waits(request))
+            decision = await self._claimer.claim(job, act, _asker(request))
         except SourceError as error:
             body = said | {"claimed": False, "reason": error.message, "hint": error.hint}
             return _answer(request, 503, body, {hdrs.RETRY_AFTER: str(RETRY_AFTER)})
@@ -117,11 +117,6 @@ def _asker(request: web.Request) -> str | None:
     if asker is not None and ASKER_FORM.fullmatch(asker) is None:
         raise BadParameterError(f"the {ASKER} is of no use", "use up to 64 printable ASCII characters, without spaces")
     return asker
-
-
-def _waits(request: web.Request) -> bool:
-    """Whether the client still holds the connection open."""
-    return request.transport is not None and not request.transport.is_closing()
 
 
 def _token(request: web.Request) -> int:

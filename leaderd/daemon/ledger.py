@@ -133,9 +133,10 @@ class Ledger:
         try:
             store = await self._make_store()
             await self._ask("trial", lambda: try_out(store))
-        except SourceError as error:
-            self._again_at = self._clock.now() + AGAIN
-            self._fail(error)
+        except BaseException as error:  # also where who asked for it has gone away
+            if isinstance(error, SourceError):
+                self._again_at = self._clock.now() + AGAIN
+                self._fail(error)
             if store is not None:
                 await store.close()
             raise

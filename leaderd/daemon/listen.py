@@ -28,7 +28,8 @@ async def listen(app: web.Application, settings: Settings, open_: AsyncExitStack
         CannotStartError: an address is taken, not ours, or not allowed.
     """
     logging.getLogger(HTTP_LOG).addFilter(_is_our_trouble)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=LAST_WORDS)
+    # A claim that waits for its turn ends with who asked for it: nobody would run the job.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=LAST_WORDS, handler_cancellation=True)
     await runner.setup()
     open_.push_async_callback(runner.cleanup)
     where = _shown(settings.host, settings.port)

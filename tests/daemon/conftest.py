@@ -7,6 +7,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from leaderd.config import load
 from leaderd.daemon.api import Api
+from leaderd.daemon.claims_api import ClaimsApi
 from leaderd.daemon.metrics import Metrics, WatcherCollector
 from leaderd.daemon.report import Reporter
 from tests.fakes import SettableClock, make_watcher
@@ -26,11 +27,12 @@ def watcher(clock):
 def application(watcher, clock):
     """Makes the application."""
 
-    def make(*, any_host=False):
+    def make(*, any_host=False, claimer=None):
         metrics = Metrics()
         metrics.registry.register(WatcherCollector(watcher, clock))
         reporter = Reporter(watcher, load({}, {}), clock, metrics)
-        return Api(reporter, metrics.registry, any_host=any_host).application()
+        claims = claimer and ClaimsApi(claimer)
+        return Api(reporter, metrics.registry, claims, any_host=any_host).application()
 
     return make
 

@@ -21,6 +21,11 @@ NAMES = {
     "leaderd_roster_changes": "counter",
     "leaderd_roster_reorders": "counter",
     "leaderd_build_info": "gauge",
+    "leaderd_claims": "counter",
+    "leaderd_store_requests": "counter",
+    "leaderd_store_duration_seconds": "histogram",
+    "leaderd_job_last_claim_timestamp_seconds": "gauge",
+    "leaderd_job_last_success_timestamp_seconds": "gauge",
 }
 
 
