@@ -3,10 +3,6 @@
 Source: AWS Elastic Beanstalk API reference, version 2010-12-01 ("Common Errors" and the actions' pages).
 """
 
-import asyncio
-from collections import Counter, deque
-from dataclasses import dataclass
-from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 from uuid import uuid4
@@ -14,6 +10,7 @@ from uuid import uuid4
 from aiohttp import web
 
 from leaderd.demo import answers
+from leaderd.demo.calls import Calls
 from leaderd.demo.cloud import Cloud, Credentials
 from leaderd.demo.faults import Fault, distort
 from leaderd.demo.listener import drop, hang
@@ -21,33 +18,11 @@ from leaderd.demo.sigv4 import SignedRequest, authenticate
 from leaderd.demo.wire import ApiError, result_document
 
 VERSION = "2010-12-01"
-LOG_LENGTH = 10_000  # calls
 WEB_PAGE = "<!DOCTYPE html>\n<html><head><meta charset=utf-8><title>Sign in</title></head><body></body></html>\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call that has arrived."""
-
-    time: datetime
-    caller: str  # an instance id or the name of a user; "-" when the signature was refused
-    action: str
-    outcome: str  # "ok", the code of the error, or the name of the fault in lower case
-
-
-class Beanstalk:
-    """The EB API over one `Cloud`; remembers who called what.
-
-    Attributes:
-        log: The newest calls, oldest first.
-        counts: Number of calls by (caller, action), since the start.
-    """
-
-    def __init__(self, cloud: Cloud) -> None:
-        self.cloud = cloud
-        self.log: deque[Call] = deque(maxlen=LOG_LENGTH)
-        self.counts: Counter[tuple[str, str]] = Counter()
-        self._called = asyncio.Event()
+class Beanstalk(Calls):
+    """The EB API over one `Cloud`; remembers who called what."""
 
     def app(self) -> web.Application:
         """The API as an application that serves POST and GET at /."""
@@ -55,19 +30,8 @@ class Beanstalk:
         app.add_routes([web.post("/", self._serve), web.get("/", self._serve, allow_head=False)])
         return app
 
-    def count(self, *, caller: str | None = None, action: str | None = None) -> int:
-        """How many calls have arrived, by this caller and of this action when given."""
-        return sum(
-            number for (who, what), number in self.counts.items() if caller in {None, who} and action in {None, what}
-        )
-
-    async def reached(self, number: int, *, caller: str | None = None, action: str | None = None) -> None:
-        """Wait until so many calls have arrived."""
-        while self.count(caller=caller, action=action) < number:
-            await self._called.wait()
-
     async def _serve(self, request: web.Request) -> web.Response:
-        signed = await _read(request)
+        signed = await SignedRequest.read(request)
         parameters = _parameters(signed)
         action, request_id = parameters.get("Action", ""), str(uuid4())
         caller, fault = "-", Fault.NONE
@@ -77,16 +41,10 @@ class Beanstalk:
             fault = self.cloud.faults.pick(caller)
             result = self._perform(action, parameters, credentials, fault)
         except ApiError as error:
-            self._note(caller, action, error.code)
+            self.note(caller, action, error.code)
             return _response(error.status, error.document(request_id), request_id)
-        self._note(caller, action, "ok" if fault is Fault.NONE else fault.name.lower())
+        self.note(caller, action, "ok" if fault is Fault.NONE else fault.name.lower())
         return await _deliver(request, fault, result_document(action, result, request_id), request_id)
-
-    def _note(self, caller: str, action: str, outcome: str) -> None:
-        self.log.append(Call(self.cloud.now(), caller, action, outcome))
-        self.counts[caller, action] += 1
-        self._called.set()
-        self._called = asyncio.Event()
 
     def _perform(
         self, action: str, parameters: answers.Parameters, caller: Credentials, fault: Fault
@@ -103,11 +61,6 @@ class Beanstalk:
                 return answers.instances_health(self.cloud, members, parameters)
             case _:
                 return answers.environments(self.cloud, parameters)
-
-
-async def _read(request: web.Request) -> SignedRequest:
-    path, _, query = request.raw_path.partition("?")
-    return SignedRequest(request.method, path, query, request.headers, await request.read())
 
 
 def _parameters(request: SignedRequest) -> dict[str, str]:

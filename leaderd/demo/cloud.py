@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 
-from leaderd.demo.faults import Faults
+from leaderd.demo.faults import Fault, Faults, StoreFault
 
 ROLE = "aws-elasticbeanstalk-ec2-role"
 HISTORY = 10_000  # changes of membership to look back on
@@ -102,7 +102,8 @@ class Cloud:
         self.environment_id = "e-" + "".join(self.rng.choices("abcdefghijkmnpqrstuvwxyz23456789", k=10))
         self.created = now()
         self.instances: dict[str, Instance] = {}
-        self.faults = Faults()
+        self.faults = Faults(Fault.NONE)
+        self.store_faults = Faults(StoreFault.NONE)
         self.lag = 0.0  # seconds that EB's answers are behind the truth
         self.enhanced_health = True  # False: DescribeInstancesHealth is not supported
         self.health_page = 100  # instances on one page of DescribeInstancesHealth

@@ -1,9 +1,10 @@
-"""What can go wrong with an answer of Elastic Beanstalk; `beanstalk` acts it out. Pure state, no network."""
+"""What can go wrong with an answer of Elastic Beanstalk or of S3; their services act it out. Pure state, no network."""
 
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from random import Random
+from typing import Generic, TypeVar
 
 CROWD = 5_000  # instances in an answer of MANY
 
@@ -29,15 +30,38 @@ class Fault(Enum):
     CALLER_FIRST = auto()  # a lie that tells each caller that it is first
 
 
+class StoreFault(Enum):
+    """One way for S3 to misbehave towards one call."""
+
+    NONE = auto()
+    THROTTLE = auto()  # 503 SlowDown
+    DENY = auto()  # 403 AccessDenied
+    ERROR_500 = auto()  # 500 InternalError
+    HANG = auto()  # takes the request, does nothing and never answers
+    DROP = auto()  # does nothing, and closes the connection
+    LOST = auto()  # does what was asked, and closes the connection without an answer
+    LATE = auto()  # does what was asked, and never answers
+    CONFLICT = auto()  # 409 ConditionalRequestConflict to a conditional write
+    UNCONDITIONAL = auto()  # ignores the conditions of writes, as some look-alikes do
+    HTML = auto()  # 200 with a web page, as a captive proxy gives
+
+
+F = TypeVar("F", Fault, StoreFault)
+
+
 @dataclass(slots=True)
-class Faults:
+class Faults(Generic[F]):
     """Which fault meets a call: the first in `once`, which it uses up, or the caller's own, or everyone's."""
 
-    everyone: Fault = Fault.NONE
-    of: dict[str, Fault] = field(default_factory=dict)  # by instance id
-    once: deque[Fault] = field(default_factory=deque)
+    none: F
+    everyone: F = field(init=False)
+    of: dict[str, F] = field(default_factory=dict)  # by instance id
+    once: deque[F] = field(default_factory=deque)
 
-    def pick(self, caller: str) -> Fault:
+    def __post_init__(self) -> None:
+        self.everyone = self.none
+
+    def pick(self, caller: str) -> F:
         """The fault for one call by `caller` (an instance id, or the name of a user)."""
         if self.once:
             return self.once.popleft()
@@ -45,7 +69,7 @@ class Faults:
 
     def clear(self) -> None:
         """Heal everything."""
-        self.everyone = Fault.NONE
+        self.everyone = self.none
         self.of.clear()
         self.once.clear()
 

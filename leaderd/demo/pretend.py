@@ -1,4 +1,4 @@
-"""The pretend AWS as a whole: one cloud, its EB API and a metadata service per instance, on loopback."""
+"""The pretend AWS as a whole: one cloud, its EB API, its S3 and a metadata service per instance, on loopback."""
 
 import asyncio
 from types import TracebackType
@@ -8,6 +8,7 @@ from leaderd.demo.beanstalk import Beanstalk
 from leaderd.demo.cloud import Cloud, Instance
 from leaderd.demo.imds import Imds
 from leaderd.demo.listener import Listener
+from leaderd.demo.s3 import S3
 
 
 class PretendAws:
@@ -20,8 +21,10 @@ class PretendAws:
     Attributes:
         cloud: The truth; change it to change what the services answer.
         beanstalk: The EB API, with its log of calls.
+        s3: S3, with its buckets and its log of calls.
         imds: The metadata services by instance id, each with its log.
         beanstalk_listener: Where EB listens: `close` it for "connection refused", then `open` it again.
+        s3_listener: Where S3 listens.
         imds_listeners: Where the metadata services listen, by instance id.
     """
 
@@ -29,12 +32,15 @@ class PretendAws:
         self.cloud = cloud or Cloud()
         self.beanstalk = Beanstalk(self.cloud)
         self.beanstalk_listener = Listener(self.beanstalk.app)
+        self.s3 = S3(self.cloud)
+        self.s3_listener = Listener(self.s3.app)
         self.imds: dict[str, Imds] = {}
         self.imds_listeners: dict[str, Listener] = {}
 
     async def __aenter__(self) -> Self:
         """Listen, for the instances that the cloud has already as well."""
         await self.beanstalk_listener.open()
+        await self.s3_listener.open()
         for instance in self.cloud.instances.values():
             await self._serve_metadata(instance)
         return self
@@ -43,7 +49,7 @@ class PretendAws:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close everything at once; calls that hang are cut off."""
-        listeners = [self.beanstalk_listener, *self.imds_listeners.values()]
+        listeners = [self.beanstalk_listener, self.s3_listener, *self.imds_listeners.values()]
         await asyncio.gather(*(listener.close() for listener in listeners))
 
     async def launch(self, number: int | None = None) -> Instance:
@@ -62,6 +68,7 @@ class PretendAws:
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": self.imds_listeners[instance_id].url,
             "AWS_EC2_METADATA_V1_DISABLED": "true",
             "AWS_ENDPOINT_URL_ELASTIC_BEANSTALK": self.beanstalk_listener.url,
+            "AWS_ENDPOINT_URL_S3": self.s3_listener.url,
             "AWS_CONFIG_FILE": "/dev/null",
             "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
             "NO_PROXY": "127.0.0.1",

@@ -12,11 +12,14 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import parse_qsl, quote
 
+from aiohttp import web
+
 from leaderd.demo.cloud import Cloud, Credentials
 from leaderd.demo.wire import ApiError
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 MAX_SKEW = timedelta(minutes=5)
+PAYLOAD = "x-amz-content-sha256"
 TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 
 _AUTHORIZATION = re.compile(
@@ -34,6 +37,17 @@ class SignedRequest:
     query: str
     headers: Mapping[str, str]
     body: bytes
+
+    @classmethod
+    async def read(cls, request: web.Request) -> "SignedRequest":
+        """Take a request apart."""
+        path, _, query = request.raw_path.partition("?")
+        return cls(request.method, path, query, request.headers, await request.read())
+
+    @property
+    def payload(self) -> str:
+        """The hash of the body that is signed: what S3's clients say it is, else what it is."""
+        return self.headers.get(PAYLOAD) or hashlib.sha256(self.body).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +151,6 @@ def _canonical(request: SignedRequest, signed_headers: str) -> str:
             "&".join(f"{name}={value}" for name, value in pairs),
             "".join(headers),
             signed_headers,
-            hashlib.sha256(request.body).hexdigest(),
+            request.payload,
         ]
     )

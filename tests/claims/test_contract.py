@@ -1,10 +1,11 @@
-"""The contract of stores, held by look-alikes of S3: the pretend one, and moto's server."""
+"""The contract of stores, held by the pretend S3, and by the S3 and the DynamoDB of moto's server."""
 
 import asyncio
 import sys
 
 import pytest
 
+from leaderd.aws.dynamodb import DynamoStore
 from leaderd.aws.s3 import S3Store
 from tests.claims.claimers import Stores
 from tests.claims.contract import StoreContract
@@ -18,30 +19,62 @@ ENVIRON = {
     "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
     "NO_PROXY": "127.0.0.1",
 }
-
-
-@pytest.fixture
-def through(monkeypatch):
-    """Lead new clients to a port of loopback."""
-    return lambda port: monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{port}")
+TABLE = {
+    "TableName": "leaderd",
+    "KeySchema": [{"AttributeName": "job", "KeyType": "HASH"}],
+    "AttributeDefinitions": [{"AttributeName": "job", "AttributeType": "S"}],
+    "BillingMode": "PAY_PER_REQUEST",
+}
+"""As docs/claims.md has it."""
+MOTO = """
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import run_simple
+run_simple("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=False)
+"""
+"""What moto_server runs, but in one thread: moto looks at a condition and writes in two steps, and of two threads that
+come between both would win."""
 
 
 def s3_store():
     return S3Store(BUCKET, "leaderd/claims/shop-prod", "eu-west-1", timeout=5, environ={})
 
 
-@pytest.mark.timeout(180)
-class TestMoto(StoreContract):
+def dynamo_store():
+    return DynamoStore("leaderd", "shop-prod", "eu-west-1", timeout=5, environ={})
+
+
+@pytest.mark.timeout(240)
+class TestPretendS3(StoreContract):
+    """The S3 of the pretend AWS."""
+
+    @pytest.fixture
+    def address(self, aws, sdk):
+        """Where it listens."""
+        return "127.0.0.1", aws.s3_listener.port
+
+    @pytest.fixture
+    def through(self, monkeypatch):
+        return lambda port: monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{port}")
+
+    @pytest.fixture
+    async def make_store(self, address):
+        async with Stores(s3_store) as stores:
+            yield stores
+
+
+@pytest.mark.timeout(240)
+class Moto(StoreContract):
     """moto's server, which others wrote."""
+
+    variable: str
 
     @pytest.fixture
     async def address(self, monkeypatch):
         """A server of its own, for as long as a test."""
         for name, value in ENVIRON.items():
             monkeypatch.setenv(name, value)
-        code = "import sys; from moto.server import main; main(['-H', '127.0.0.1', '-p', '0'])"
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-W", "ignore", "-c", code),
+            *(sys.executable, "-W", "ignore", "-c", MOTO),
             env=clean_environ(),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
@@ -58,14 +91,35 @@ class TestMoto(StoreContract):
             await process.wait()
 
     @pytest.fixture
+    def through(self, monkeypatch):
+        return lambda port: monkeypatch.setenv(self.variable, f"http://127.0.0.1:{port}")
+
+
+class TestMotoS3(Moto):
+    """Its S3."""
+
+    variable = "AWS_ENDPOINT_URL_S3"
+
+    @pytest.fixture
     async def make_store(self, address, through):
         through(address[1])
         async with Stores(s3_store) as stores:
-            first = await stores()
-            async with first._connection.asking() as client:
-                await client.create_bucket(
-                    Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-                )
+            async with (await stores())._connection.asking() as client:
+                await client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+            yield stores
+
+
+class TestMotoDynamoDb(Moto):
+    """Its DynamoDB."""
+
+    variable = "AWS_ENDPOINT_URL_DYNAMODB"
+
+    @pytest.fixture
+    async def make_store(self, address, through):
+        through(address[1])
+        async with Stores(dynamo_store) as stores:
+            async with (await stores())._connection.asking() as client:
+                await client.create_table(**TABLE)
             yield stores
 
 

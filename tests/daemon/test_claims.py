@@ -94,12 +94,12 @@ async def test_a_lost_race_is_read_again(claimer, store, shelf):
     """Whoever loses looks who has won, and says so."""
     record = JobRecord(START, 1, (Claim(TICK, Claimant(OTHER), START + 0.1, 1),))
 
-    class Overtaken(LostError):
+    class OvertakenError(LostError):
         def __init__(self):
             super().__init__("another version")
             shelf.texts["invoices"], shelf.versions["invoices"] = encode("invoices", record), 1
 
-    store.before = [None, Overtaken()]
+    store.before = [None, OvertakenError()]
     assert await claimer.claim("invoices", TICK) == Refused(record.claims[0], f"{OTHER} has it")
 
 
@@ -246,9 +246,7 @@ async def test_a_daemon_that_has_just_been_started(wall):
     clock = LoopClock()
     watcher = make_watcher(clock)
     ledger = Ledger(make, limit=5, clock=clock, journal=SilentJournal())
-    claimer = Claimer(
-        ledger, watcher, clock=clock, wall=lambda: wall[0], chance=lambda: 0.0, journal=SilentJournal()
-    )
+    claimer = Claimer(ledger, watcher, clock=clock, wall=lambda: wall[0], chance=lambda: 0.0, journal=SilentJournal())
     start = asyncio.get_running_loop().time()
     with pytest.raises(SourceError, match="does not know yet who it is \\(ask again"):
         await claimer.claim("invoices", TICK)

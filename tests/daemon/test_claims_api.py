@@ -1,5 +1,3 @@
-import asyncio
-
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
@@ -7,7 +5,7 @@ from leaderd.aws.document import encode
 from leaderd.core.claim import Claim, Claimant, JobRecord, Key
 from leaderd.errors import SourceError
 from tests.claims.claimers import make_claimer
-from tests.fakes import ME, OTHER, LoopClock, MemoryStore, Shelf
+from tests.fakes import ME, OTHER, MemoryStore, Shelf
 
 START = 1_764_000_000
 TICK = "2025-11-24T16:00:00Z"
@@ -80,7 +78,7 @@ async def test_the_next_tick(ask, wall):
 
 
 async def test_another_length(ask):
-    """every is in seconds, from the beginning of 1970."""
+    """Every is in seconds, from the beginning of 1970."""
     status, body = await claim(ask, "/claims/nightly?every=86400")
     assert (status, body["key"]) == (200, "2025-11-24T00:00:00Z")
 
@@ -210,9 +208,11 @@ async def test_outcome_of_no_claim(ask, store):
 
 @pytest.mark.parametrize(
     "body",
-    ["", "[]", "{}", '{"exit_code": 0}', '{"exit_code": true, "duration": 1}', '{"exit_code": 256, "duration": 1}']
-    + ['{"exit_code": -1, "duration": 1}', '{"exit_code": 0, "duration": -1}', '{"exit_code": 0, "duration": NaN}']
-    + ['{"exit_code": 0, "duration": 1e400}', '{"exit_code": "0", "duration": 1}', "[" * 2000],
+    [
+        *("", "[]", "{}", "[" * 2000, '{"exit_code": 0}', '{"exit_code": "0", "duration": 1}'),
+        *(f'{{"exit_code": {code}, "duration": 1}}' for code in ("true", "null", "256", "-1", "0.5")),
+        *(f'{{"exit_code": 0, "duration": {seconds}}}' for seconds in ("-1", "NaN", "1e400", "true")),
+    ],
 )
 async def test_bad_outcomes(ask, body):
     """What is no outcome is refused, and changes nothing."""

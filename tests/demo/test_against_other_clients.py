@@ -24,8 +24,9 @@ from botocore.parsers import ResponseParserError
 from ec2_metadata import EC2Metadata
 
 from leaderd.demo.cloud import ImdsFault
-from leaderd.demo.faults import CROWD, Fault
+from leaderd.demo.faults import CROWD, Fault, StoreFault
 
+BUCKET = "elasticbeanstalk-eu-west-1-123456789012"
 AWS_CLI = str(Path(sys.executable).with_name("aws"))
 
 
@@ -278,3 +279,81 @@ async def test_curl_signature(aws, run):
     assert all(f"<member><Id>{member}</Id></member>" in out for member in aws.cloud.members)
     _, out, _ = await run(*command, f"{keys.access_key}:other")
     assert "<Code>SignatureDoesNotMatch</Code>" in out
+
+
+@pytest.fixture
+def s3(aws, environ, monkeypatch):
+    """Call S3 with boto3, in a thread, once."""
+    for name in set(os.environ) - set(environ):
+        monkeypatch.delenv(name)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+    def call(operation, region=None, **parameters):
+        config = Config(retries={"total_max_attempts": 1})
+        with contextlib.closing(boto3.session.Session().client("s3", config=config, region_name=region)) as client:
+            answer = getattr(client, operation)(**{"Bucket": BUCKET} | parameters)
+            return answer | ({"Body": answer["Body"].read()} if operation == "get_object" else {})
+
+    async def s3(operation, **parameters):
+        return await asyncio.to_thread(call, operation, **parameters)
+
+    return s3
+
+
+async def test_boto3_reads_and_writes_objects(s3):
+    """As with S3: what was put is got and listed, and conditions are heeded."""
+    first = await s3("put_object", Key="a b/ä+%", Body=b"1", IfNoneMatch="*")
+    for condition in ({"IfNoneMatch": "*"}, {"IfMatch": '"other"'}):
+        with pytest.raises(ClientError, match="PreconditionFailed"):
+            await s3("put_object", Key="a b/ä+%", Body=b"2", **condition)
+    await s3("put_object", Key="a b/ä+%", Body=b"3", IfMatch=first["ETag"])
+    assert (await s3("get_object", Key="a b/ä+%"))["Body"] == b"3"
+    listed = await s3("list_objects_v2", Prefix="a b/")
+    assert [each["Key"] for each in listed["Contents"]] == ["a b/ä+%"]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        await s3("delete_object", Key="a b/ä+%")
+
+
+async def test_boto3_understands_errors_of_s3(s3, aws):
+    """Codes come out as S3 has them."""
+    for fault, name in ((StoreFault.THROTTLE, "SlowDown"), (StoreFault.DENY, "AccessDenied")):
+        aws.cloud.store_faults.everyone = fault
+        with pytest.raises(ClientError, match=name):
+            await s3("get_object", Key="a")
+    aws.cloud.store_faults.clear()
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        await s3("get_object", Key="a")
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        await s3("get_object", Bucket="nobodys", Key="a")
+    with pytest.raises(ClientError, match="AuthorizationHeaderMalformed"):
+        await s3("get_object", region="us-east-1", Key="a")
+
+
+async def test_one_of_twenty_wins(s3):
+    """Of twenty clients that make the same object at once, each in a thread of its own, one does."""
+
+    async def win(number):
+        try:
+            await s3("put_object", Key="contended", Body=str(number).encode(), IfNoneMatch="*")
+        except ClientError as error:
+            return error.response["Error"]["Code"]
+        return "won"
+
+    assert sorted(await asyncio.gather(*map(win, range(20)))) == [*["PreconditionFailed"] * 19, "won"]
+
+
+async def test_the_aws_cli_reads_and_writes_objects(run, tmp_path):
+    """The CLI copies, lists, and writes under a condition."""
+    (tmp_path / "file").write_text("hello\n")
+    code, _, err = await run(AWS_CLI, "s3", "cp", str(tmp_path / "file"), f"s3://{BUCKET}/a/file")
+    assert code == 0, err
+    code, out, err = await run(AWS_CLI, "s3", "ls", f"s3://{BUCKET}/a/")
+    assert code == 0, err
+    assert out.split()[-2:] == ["6", "file"]
+    code, out, err = await run(AWS_CLI, "s3", "cp", f"s3://{BUCKET}/a/file", "-")
+    assert (code, out) == (0, "hello\n"), err
+    put = [AWS_CLI, "s3api", "put-object", "--bucket", BUCKET, "--key", "a/file", "--body", str(tmp_path / "file")]
+    code, _, err = await run(*put, "--if-none-match", "*")
+    assert code != 0
+    assert "PreconditionFailed" in err

@@ -140,7 +140,8 @@ def test_expire(cloud, clocks):
 
 def test_which_fault_meets_a_call():
     """A fault for one call comes before the caller's own, and that before everyone's."""
-    faults = Faults(everyone=Fault.EMPTY, of={A: Fault.DENY})
+    faults = Faults(Fault.NONE, of={A: Fault.DENY})
+    faults.everyone = Fault.EMPTY
     faults.once.extend([Fault.HTML, Fault.NONE])
     assert [faults.pick(A) for _ in range(3)] == [Fault.HTML, Fault.NONE, Fault.DENY]
     assert faults.pick(B) is Fault.EMPTY

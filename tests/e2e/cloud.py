@@ -14,10 +14,11 @@ from aiohttp import web
 from leaderd.demo.beanstalk import Beanstalk
 from leaderd.demo.cloud import Cloud, Instance
 from leaderd.demo.imds import Imds
+from leaderd.demo.s3 import S3
 
 IMDS_ADDRESS = "169.254.169.254"
 GATEWAY = "10.77.0.1"
-EB_PORT = 8080
+EB_PORT, S3_PORT = 8080, 8081
 SETUP = f"""
 ip link set lo up
 ip address add {IMDS_ADDRESS}/32 dev lo
@@ -37,13 +38,18 @@ class Room:
     def __init__(self) -> None:
         self.cloud = Cloud(seed=1)
         self.beanstalk = Beanstalk(self.cloud)
+        self.s3 = S3(self.cloud)
         self.imds = Imds(self.cloud, self._instance_of)
         self._instances: dict[str, Instance] = {}
 
     async def open(self) -> None:
-        """Serve IMDS and Elastic Beanstalk."""
-        for app, address, port in ((self.imds.app(), IMDS_ADDRESS, 80), (self.beanstalk.app(), GATEWAY, EB_PORT)):
-            runner = web.AppRunner(app, access_log=None)
+        """Serve IMDS, Elastic Beanstalk and S3."""
+        for service, address, port in (
+            (self.imds, IMDS_ADDRESS, 80),
+            (self.beanstalk, GATEWAY, EB_PORT),
+            (self.s3, GATEWAY, S3_PORT),
+        ):
+            runner = web.AppRunner(service.app(), access_log=None)
             await runner.setup()
             await web.TCPSite(runner, address, port).start()
 

@@ -113,8 +113,11 @@ class Fleet:
         properties = f'DATABASE_PASSWORD={SECRET}"\\$\nLEADERD_GUARD={TIMING["guard"]}\nINSTALL_LEADERD_REQUIRED=1\n'
         host.write("/opt/elasticbeanstalk/deployment/env", properties, 0o600)
         settings = [f"LEADERD_{name.upper()}={value}" for name, value in TIMING.items() if name != "guard"]
-        endpoint = f"AWS_ENDPOINT_URL_ELASTIC_BEANSTALK=http://{cloud.GATEWAY}:{cloud.EB_PORT}"
-        host.write("/etc/leaderd.env", "\n".join([*settings, endpoint, "LEADERD_UNIX_SOCKET=/run/leaderd/http", ""]))
+        endpoints = [
+            f"AWS_ENDPOINT_URL_{name}=http://{cloud.GATEWAY}:{port}"
+            for name, port in (("ELASTIC_BEANSTALK", cloud.EB_PORT), ("S3", cloud.S3_PORT))
+        ]
+        host.write("/etc/leaderd.env", "\n".join([*settings, *endpoints, "LEADERD_UNIX_SOCKET=/run/leaderd/http", ""]))
         host.write("/etc/systemd/system/leaderd.service.d/e2e.conf", RESTART)
         if with_bundle:
             host.copy(self.bundle, "/var/app/current")
