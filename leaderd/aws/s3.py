@@ -69,9 +69,9 @@ class S3Store:
                 self._explain(error)
                 raise
             async with answer["Body"] as body:
-                text = await body.read(LARGEST + 1)
-            if len(text) > LARGEST:
-                raise SourceError("unusable", f"the object of {job} in {self.where} is too large to be a record")
+                if answer["ContentLength"] > LARGEST:
+                    raise SourceError("unusable", f"the object of {job} in {self.where} is too large to be a record")
+                text = await body.read()
             return Stored(text.decode(errors="replace"), answer["ETag"], answered_at(answer))
 
     async def swap(self, job: str, text: str, version: str | None) -> str:

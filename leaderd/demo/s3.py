@@ -36,6 +36,8 @@ OPERATIONS = {
     ("HEAD", False): "HeadBucket",
 }
 """By method, and whether a key is named. The names are also those of the permissions."""
+UNHEARD = {StoreFault.HANG, StoreFault.DROP, StoreFault.HTML}
+"""Faults with which a request does not come to S3 at all."""
 
 
 class S3(Calls):
@@ -70,14 +72,14 @@ class S3(Calls):
             credentials = self._authenticate(signed)
             caller = credentials.owner
             fault = self.cloud.store_faults.pick(caller)
-            if fault in {StoreFault.HANG, StoreFault.DROP}:
+            if fault in UNHEARD:
                 self.note(caller, operation, fault.name.lower())
-                return await hang() if fault is StoreFault.HANG else drop(request)
+                return await _deliver(request, fault, web.Response())
             _refuse(fault, operation, credentials, signed)
             answer = self._perform(operation, request.match_info["bucket"], key, signed, fault)
         except ApiError as error:
             self.note(caller, operation, error.code)
-            return _error(error)
+            return _error(error, self.buckets.get(request.match_info["bucket"]))
         self.note(caller, operation, "ok" if fault is StoreFault.NONE else fault.name.lower())
         return await _deliver(request, fault, answer)
 
@@ -152,9 +154,9 @@ def _refuse(fault: StoreFault, operation: str, caller: Credentials, signed: Sign
 
 async def _deliver(request: web.Request, fault: StoreFault, answer: web.Response) -> web.Response:
     match fault:
-        case StoreFault.LOST:
+        case StoreFault.LOST | StoreFault.DROP:
             return drop(request)
-        case StoreFault.LATE:
+        case StoreFault.LATE | StoreFault.HANG:
             return await hang()
         case StoreFault.HTML:
             return web.Response(text=WEB_PAGE, content_type="text/html")
@@ -186,10 +188,11 @@ def _listing(bucket: Bucket, query: str) -> str:
     )
 
 
-def _error(error: ApiError) -> web.Response:
+def _error(error: ApiError, bucket: Bucket | None) -> web.Response:
     request_id = uuid4().hex[:16].upper()
+    headers = {"x-amz-request-id": request_id} | ({"x-amz-bucket-region": bucket.region} if bucket else {})
     text = (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{error.code}</Code>'
         f"<Message>{escape(error.message)}</Message><RequestId>{request_id}</RequestId><HostId>pretend</HostId></Error>"
     )
-    return web.Response(status=error.status, text=text, content_type=XML, headers={"x-amz-request-id": request_id})
+    return web.Response(status=error.status, text=text, content_type=XML, headers=headers)

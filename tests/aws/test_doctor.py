@@ -21,6 +21,7 @@ CHECKS = [
     "member",
     "order",
     "clock",
+    "claims",
 ]
 ROSTER = "DescribeEnvironmentResources"
 

@@ -20,7 +20,7 @@ async def instance(aws, me, tmp_path):
     file.parent.mkdir(parents=True)
     file.write_text(aws.cloud.environment_id)
     async with Instance(
-        None, None, Order.LISTED, timeout=10, environ=aws.environ(me.id), now=lambda: 0.0, root=tmp_path
+        None, None, Order.LISTED, "s3", timeout=10, environ=aws.environ(me.id), now=lambda: 0.0, root=tmp_path
     ) as instance:
         yield instance
 
@@ -50,6 +50,17 @@ async def test_a_failure_can_be_tried_again(instance, me):
         await instance.roster()
     me.imds = ImdsFault.OK
     assert (await instance.introduce()).instance_id == me.id
+
+
+async def test_store(instance, aws):
+    """The store of the claims is in the account's own bucket; it needs an introduction."""
+    with pytest.raises(SourceError, match="not known yet"):
+        await instance.store()
+    await instance.introduce()
+    store = await instance.store()
+    assert store.where == f"s3://elasticbeanstalk-eu-west-1-123456789012/leaderd/claims/{aws.cloud.environment_id}"
+    assert (await store.read("invoices")).text is None
+    await store.close()
 
 
 async def test_leaving(instance, aws, me):
