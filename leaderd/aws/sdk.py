@@ -15,6 +15,7 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     CredentialRetrievalError,
     EndpointConnectionError,
+    InvalidRegionError,
     MetadataRetrievalError,
     NoCredentialsError,
     ParamValidationError,
@@ -224,6 +225,8 @@ def _broken(error: Exception, service: Service) -> SourceError:  # noqa: PLR0911
         case ParamValidationError():
             said = f"the SDK refuses the question: {scrub(' '.join(str(error).split()))}"
             return SourceError("no_environment", said, hint="check --environment: a name has 4 to 40 characters")
+        case InvalidRegionError():
+            return SourceError("no_environment", scrub(str(error)), hint="check --region: it is such as eu-west-1")
         case CredentialRetrievalError() | MetadataRetrievalError():
             return _no_credentials(error)
         case ReadTimeoutError() | ConnectTimeoutError():

@@ -130,6 +130,7 @@ def _other_place(verdict: Mapping[str, Any], place: Place) -> str | None:
 
 def _other_settings(theirs: Mapping[str, Any], settings: Settings) -> str:
     ours: dict[str, Any] = {"order": str(settings.order), **asdict(settings.timing)}
+    del ours["probation"]  # no option: it follows from the others
     different = [name for name, value in ours.items() if name in theirs and theirs[name] != value]
     return ", ".join(f"--{name.replace('_', '-')} {theirs[name]} (here {ours[name]})" for name in different)
 

@@ -17,6 +17,8 @@ from leaderd.log import logger
 LAST_WORDS = 0.5
 """Seconds that open requests have to end when the daemon does."""
 HTTP_LOG = "aiohttp.server"
+OF_THE_PORT = {errno.EADDRINUSE, errno.EACCES}
+"""What another port would mend; all else is the fault of the host."""
 BACKLOG = 1024
 """Connections that may wait to be accepted: cron starts everything at once."""
 
@@ -35,8 +37,12 @@ async def listen(app: web.Application, settings: Settings, open_: AsyncExitStack
     where = _shown(settings.host, settings.port)
     try:
         await web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG).start()
+    except UnicodeError as error:
+        raise CannotStartError(
+            f"cannot listen on {where}: no host has such a name", hint="choose another --host"
+        ) from error
     except OSError as error:
-        raise _cannot_listen(where, error, "--port") from error
+        raise _cannot_listen(where, error, "--port" if error.errno in OF_THE_PORT else "--host") from error
     if settings.unix_socket is not None:
         await _listen_unix(runner, settings.unix_socket, open_)
     for address in runner.addresses:
@@ -86,7 +92,8 @@ def _remove(path: Path) -> None:
 
 
 def _cannot_listen(where: str, error: OSError, option: str) -> CannotStartError:
-    # asyncio wraps the reason in a sentence of its own: the number says it plainly.
-    reason = os.strerror(error.errno) if error.errno else str(error)
+    # asyncio wraps the reason in a sentence of its own: the number says it plainly, if it is the system's.
+    plain = bool(error.errno) and not isinstance(error, socket.gaierror)
+    reason = os.strerror(error.errno or 0) if plain else error.strerror or str(error)
     hint = f"is leaderd running already? Stop it, or choose another {option}" if error.errno == errno.EADDRINUSE else ""
     return CannotStartError(f"cannot listen on {where}: {reason}", hint=hint or f"choose another {option}")

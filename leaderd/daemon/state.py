@@ -21,6 +21,8 @@ from leaderd.log import logger, scrub
 
 FORMAT = 1
 """Grows when the meaning of the file changes. Another number is not read."""
+LIMIT = 1 << 20
+"""Bytes that are read: enough for the view of an environment of tens of thousands of instances."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 """A number that the kernel draws at each boot (random(4))."""
 
@@ -83,7 +85,7 @@ class StateFile:
     def recall(self, identity: Identity, now: float) -> View | None:
         """The view in the file, if it may be trusted at the moment `now`."""
         try:
-            content = json.loads(self._path.read_text())
+            content = json.loads(self._read())
             self._check_origin(content, identity)
             view = _view(content["view"])
             _check(view, identity.instance_id, now)
@@ -94,6 +96,13 @@ class StateFile:
             return None
         self._log.info("state.recalled", age=round(now - view.newest.sent, 1))
         return view
+
+    def _read(self) -> str:
+        with self._path.open("rb") as file:
+            found = file.read(LIMIT + 1)
+        if len(found) > LIMIT:
+            raise ValueError(f"it has more than {LIMIT} bytes")
+        return found.decode()
 
     def keep(self, identity: Identity, view: View) -> None:
         """Write the view down. A failure is logged once, and again only after a success."""

@@ -149,6 +149,13 @@ async def test_wrong_region(make):
     assert (error.kind, "us-east-1" in error.message) == ("credentials", True)
 
 
+async def test_no_region(make, aws):
+    """What cannot be a region is said to be none, with the setting to check; nobody is asked."""
+    error = await failure(make(region="EU WEST"))
+    assert (error.kind, "EU WEST" in error.message, "--region" in error.hint) == ("no_environment", True, True)
+    assert aws.beanstalk.count() == 0
+
+
 async def test_unknown_error(make, aws, monkeypatch):
     """Any other refusal keeps its code and words."""
     monkeypatch.setattr("leaderd.demo.beanstalk.VERSION", "2011-01-01")

@@ -144,10 +144,11 @@ def test_daemon_that_disagrees(said, words, mend):
 
 
 def test_other_timing():
-    """Every number that differs is named as its option."""
+    """Every number that differs is named as its option; what has none, and follows from them, is not named."""
     finding = daemon_said(status(), settings(poll_interval=5, guard=6), PLACE)
     assert "--poll-interval 10.0 (here 5.0)" in finding.finding
     assert "--guard 5.0 (here 6.0)" in finding.finding
+    assert "probation" not in daemon_said(status(), settings(max_staleness=60), PLACE).finding
 
 
 @pytest.mark.parametrize(

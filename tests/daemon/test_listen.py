@@ -77,12 +77,31 @@ async def test_taken_port(serve):
     assert "is leaderd running already" in error.hint
 
 
-async def test_impossible_host(serve):
-    """An address that is not of this machine is refused too."""
-    error = await refusal(serve(host="192.0.2.1", allow_remote=1))
-    reasons = ("Cannot assign", "could not bind")  # newer Pythons try every address, and keep no number
-    assert error.message.startswith(tuple(f"cannot listen on 192.0.2.1:0: {reason}" for reason in reasons))
-    assert "--port" in error.hint
+@pytest.mark.parametrize(
+    ("host", "reasons"),
+    [
+        ("192.0.2.1", ("Cannot assign", "could not bind")),  # newer Pythons try every address, and keep no number
+        ("a..b", ("no host has such a name",)),
+        ("x" * 64, ("no host has such a name",)),
+    ],
+)
+async def test_impossible_host(serve, host, reasons):
+    """An address that is not of this machine, or is none, is refused too, and a port is not blamed for it."""
+    error = await refusal(serve(host=host, allow_remote=1))
+    assert error.message.startswith(tuple(f"cannot listen on {host}:0: {reason}" for reason in reasons))
+    assert error.hint == "choose another --host"
+
+
+async def test_unknown_host(serve, monkeypatch):
+    """A name that nobody knows is refused in the resolver's words, whose numbers are not the system's."""
+
+    async def unknown(*_args, **_how):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
+    error = await refusal(serve(host="shop.invalid", allow_remote=1))
+    assert error.message == "cannot listen on shop.invalid:0: Name or service not known"
+    assert error.hint == "choose another --host"
 
 
 async def test_stale_socket(serve, path):

@@ -10,7 +10,7 @@ from leaderd.core.election import Observation, Role, View, judge
 from leaderd.core.identity import Identity
 from leaderd.core.roster import Order, Roster
 from leaderd.core.timing import Timing
-from leaderd.daemon.state import NoStateFile, StateFile
+from leaderd.daemon.state import LIMIT, NoStateFile, StateFile
 from leaderd.errors import CannotStartError
 from tests.fakes import IDENTITY, ME, OTHER, make_view
 
@@ -174,6 +174,23 @@ def test_truncated(path, content):
     for length in range(len(whole)):
         path.write_text(whole[:length])
         assert recall(path) == IGNORED
+
+
+def test_too_large(path, content):
+    """A file as large as the disk is not read into memory; spaces alone would not hurt in a good one."""
+    path.write_text(json.dumps(content) + " " * 1_000)
+    assert recall(path) == (VIEW, [("state.recalled", "info")])
+    with path.open("a") as file:
+        file.write(" " * LIMIT)
+    assert recall(path) == IGNORED
+
+
+def test_the_largest_environment(path):
+    """The view of ten thousand instances comes back."""
+    crowd = [ME, *(f"i-0{number:016x}" for number in range(10_000))]
+    view = make_view(crowd, sent=999.0, first_since=600.0, listed_since=500.0)
+    make(path).keep(IDENTITY, view)
+    assert recall(path) == (view, [("state.recalled", "info")])
 
 
 def test_the_reason_is_short(path, content):

@@ -110,6 +110,16 @@ def test_nobody_leading_is_a_fault_too():
     assert any("should lead" in fault.what for fault in check(run(Endless(**vars(world)))))
 
 
+def test_a_poll_that_outlasts_the_pause_is_waited_for():
+    """The last poll of an outage takes R to fail, and the next R to succeed: with a short P the bound has R twice."""
+    timing = Timing.derive(poll_interval=1, request_timeout=10, max_staleness=20, api_lag=0, guard=1)
+    alone = (Life(id="i-00", place=0.0, starts=0.0, joins=-1000.0),)
+    slow = replace(two_leaders(), timing=timing, lives=alone, orders_of=(), losses=0.0, latency=(9.99, 9.99))
+    record = run(replace(slow, outages=((0.0, 1.0),)))
+    assert not check(record)
+    assert record.yeses[0].start > 1.0 + timing.longest_pause + timing.request_timeout + timing.probation
+
+
 @pytest.mark.parametrize(
     ("yeses", "gap"),
     [

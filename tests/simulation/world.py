@@ -92,7 +92,7 @@ class World:
     def patience(self) -> float:
         """How long after that somebody leads at the latest: all may be newcomers, and the first poll slowed down."""
         timing, slowest = self.timing, 0.99
-        pause = timing.max_staleness if self.throttles else timing.longest_pause
+        pause = timing.max_staleness if self.throttles else timing.longest_wait
         return timing.api_lag + (pause + timing.request_timeout + timing.probation) / slowest + 0.1
 
     @property
