@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from leaderd import __version__
 from leaderd.aws.instance import Instance
 from leaderd.config import Settings
+from leaderd.core.cadence import Cadence
 from leaderd.daemon.api import Api
 from leaderd.daemon.clock import BootClock
 from leaderd.daemon.herald import Herald
@@ -73,6 +74,7 @@ async def _assemble(
         chance=random.random,
         journal=LogJournal(metrics),
         memory=memory,
+        api_budget=settings.api_budget,
     )
     metrics.registry.register(WatcherCollector(watcher, clock))
     reporter = Reporter(watcher, settings, clock, metrics)
@@ -94,6 +96,8 @@ def _tell_settings(settings: Settings) -> None:
     )
     for broken in timing.broken_bounds(unsafe=False):
         logger().warning("settings.unsafe", problem=broken)
+    for exceeded in Cadence(timing, settings.api_budget).over_budget():
+        logger().warning("settings.over_budget", problem=exceeded)
 
 
 def _on_signals() -> asyncio.Event:

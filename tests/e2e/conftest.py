@@ -114,7 +114,8 @@ class Fleet:
         host.write("/opt/elasticbeanstalk/deployment/env", properties, 0o600)
         settings = [f"LEADERD_{name.upper()}={value}" for name, value in TIMING.items() if name != "guard"]
         endpoint = f"AWS_ENDPOINT_URL_ELASTIC_BEANSTALK=http://{cloud.GATEWAY}:{cloud.EB_PORT}"
-        host.write("/etc/leaderd.env", "\n".join([*settings, endpoint, "LEADERD_UNIX_SOCKET=/run/leaderd/http", ""]))
+        settings += [endpoint, "LEADERD_UNIX_SOCKET=/run/leaderd/http", "LEADERD_API_BUDGET=1000"]
+        host.write("/etc/leaderd.env", "\n".join([*settings, ""]))
         host.write("/etc/systemd/system/leaderd.service.d/e2e.conf", RESTART)
         if with_bundle:
             host.copy(self.bundle, "/var/app/current")
