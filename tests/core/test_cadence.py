@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leaderd.core.cadence import FAR, FRONT, NEAR, Cadence, Pace
@@ -17,6 +17,7 @@ CADENCE = Cadence(TIMING)
 AMPLE = Cadence(TIMING, 1000)
 SMALL = CADENCE.after_restart(Roster((ME,)), ME)
 chances = st.floats(0, 1, exclude_max=True)
+unhurried = settings(deadline=None)  # a thousand places take a while, and a busy machine longer
 sizes = st.integers(1, 1200)
 cadences = st.builds(
     lambda poll_interval, budget: Cadence(Timing.derive(poll_interval=poll_interval), budget),
@@ -45,40 +46,6 @@ class TestInterval:
         over = [size for size in range(1, FAR + 1) if calls(CADENCE, size) > (0.5 if size <= 50 else 1.0) + 1e-9]
         assert over == []
 
-    @given(cadences, st.integers(1, FAR))
-    def test_any_budget_that_can_be_kept_is_kept(self, cadence, size):
-        """What the settings cannot keep, they say; all else holds for any of them."""
-        if not list(cadence.over_budget()):
-            assert calls(cadence, size) <= cadence.api_budget * (1 if size <= NEAR else 2) + 1e-9
-
-    @given(cadences, st.integers(1, FAR))
-    def test_a_budget_that_cannot_be_kept_is_exceeded_by_the_near_places_only(self, cadence, size):
-        """The front polls every P, as its user asked; the others at the slowest pace there is."""
-        excess = max(0.0, FRONT / cadence.timing.poll_interval + (NEAR - FRONT) / 300 - cadence.api_budget)
-        assert calls(cadence, size) <= cadence.api_budget * (1 if size <= NEAR else 2) + excess + 1e-9
-
-    @given(cadences, st.integers(0, FRONT - 1), sizes)
-    def test_the_first_three_poll_every_p(self, cadence, rank, size):
-        """In an environment of any size, at any budget."""
-        assert cadence.interval(rank, size) == cadence.timing.poll_interval
-
-    @given(cadences, sizes)
-    def test_who_is_further_behind_polls_no_more_often(self, cadence, size):
-        """From the first place to the last."""
-        paces = [cadence.interval(rank, size) for rank in range(size)]
-        assert paces == sorted(paces)
-
-    @given(cadences, st.integers(0, 1100))
-    def test_in_a_larger_environment_the_same_place_polls_no_more_often(self, cadence, rank):
-        """From the smallest that has this place, to one larger than any."""
-        paces = [cadence.interval(rank, size) for size in range(rank + 1, 1300, 7)]
-        assert all(before <= after + 1e-9 for before, after in pairwise(paces))
-
-    @given(cadences, st.integers(0, NEAR - 1), sizes)
-    def test_the_first_fifty_never_poll_less_than_every_five_minutes(self, cadence, rank, size):
-        """Nor less often than P, where that is longer."""
-        assert cadence.interval(rank, max(size, rank + 1)) <= max(300, cadence.timing.poll_interval) + 1e-9
-
     @pytest.mark.parametrize(("size", "slowest"), [(50, 300), (200, 300), (300, 500), (1000, 1900), (5000, 1900)])
     def test_the_last_place(self, size, slowest):
         """Every five minutes up to two hundred instances. More cannot all do so within one call per second."""
@@ -95,6 +62,11 @@ class TestInterval:
         assert shares[0] == pytest.approx(2 * shares[1])
         assert shares[0] == pytest.approx(47 * shares[46])
         assert sum(shares) == pytest.approx(0.5 - 0.3 - 47 / 300)
+
+    def test_behind_the_fiftieth_all_poll_alike(self):
+        """As often as the fiftieth, until they are too many for the second budget."""
+        assert {CADENCE.interval(rank, 100) for rank in range(NEAR - 1, 100)} == {CADENCE.interval(NEAR - 1, NEAR)}
+        assert {CADENCE.interval(rank, 300) for rank in range(NEAR, 300)} == {500}
 
     def test_with_an_ample_budget_all_poll_every_p(self):
         """Places near and far."""
@@ -183,13 +155,6 @@ class TestFollowerFor:
         assert CADENCE.follower_for(SMALL) == 30
         assert CADENCE.follower_for(CADENCE.start()) == 30
 
-    @given(st.integers(0, 1000), chances, chances)
-    def test_one_lost_poll_costs_no_follower_its_no(self, rank, first, second):
-        """Two pauses and a whole poll, as the settings give it to the front."""
-        pace = CADENCE.after_restart(listed(rank, 1001), ME)
-        pauses = [CADENCE.pause(pace, believed_for=0, chance=chance) for chance in (first, second)]
-        assert sum(pauses) + TIMING.request_timeout <= CADENCE.follower_for(pace)
-
     def test_the_numbers(self):
         """2.2 pauses and R; but never less than T."""
         assert CADENCE.follower_for(Pace(300)) == pytest.approx(665)
@@ -199,23 +164,10 @@ class TestFollowerFor:
 class TestPause:
     """When the next poll is due."""
 
-    @given(chances, st.floats(0, 30))
-    def test_the_usual_pause_is_the_interval_give_or_take_a_tenth(self, chance, believed_for):
-        """Polls of a fleet drift apart, and a failure that is no throttling changes nothing."""
-        assert 9 <= CADENCE.pause(SMALL, believed_for=believed_for, chance=chance) <= 11
-        assert 270 <= CADENCE.pause(replace(SMALL, interval=300), believed_for=believed_for, chance=chance) <= 330
-
     def test_jitter_reaches_from_a_tenth_less_to_a_tenth_more(self):
         """Chance 0 is the shortest pause, 1 would be the longest."""
         assert CADENCE.pause(SMALL, believed_for=30, chance=0) == 9
         assert CADENCE.pause(SMALL, believed_for=30, chance=0.5) == 10
-
-    @given(chances, st.sampled_from([SMALL, CADENCE.start()]))
-    def test_a_small_fleet_that_starts_polls_as_it_always_will(self, chance, pace):
-        """There is nothing to spread at the pace of the front."""
-        assert CADENCE.pause(replace(pace, settled=False), believed_for=0, chance=chance) == CADENCE.pause(
-            replace(pace, settled=True), believed_for=0, chance=chance
-        )
 
     def test_after_a_start_the_pauses_are_spread_over_the_interval(self):
         """Those that start together do not poll together again: any moment is as likely as any other."""
@@ -226,13 +178,6 @@ class TestPause:
         assert pauses[50] == pytest.approx(955, abs=10)
         assert pauses[99] == pytest.approx(1900, abs=20)
         assert max(steps) == pytest.approx(min(steps))
-
-    @given(st.integers(1, 10_000), chances)
-    def test_without_a_believed_view_throttled_polls_slow_down_to_the_longest_staleness(self, throttled, chance):
-        """Each throttled answer doubles the pause, up to T, however often it comes."""
-        usual = CADENCE.pause(SMALL, believed_for=0, chance=chance)
-        slow = CADENCE.pause(replace(SMALL, throttled=throttled), believed_for=0, chance=chance)
-        assert slow == min(usual * 2.0 ** min(throttled, 9), 30)
 
     def test_each_throttled_poll_doubles_the_pause(self):
         """It doubles and does not merely grow, where the longest staleness leaves room; then it stays there."""
@@ -254,17 +199,6 @@ class TestPause:
         middle = [CADENCE.pause(pace, believed_for=0, chance=0.5) for pace in paces]
         assert middle == [10, 15, 25, 45, 85, 155, 155, 155]
 
-    @given(st.integers(1, 20), chances, st.floats(0, 30))
-    def test_a_throttled_poll_is_tried_again_before_the_view_expires(self, throttled, chance, believed_for):
-        """While the view is believed, one try is made in time to renew it; never sooner than at the usual pace."""
-        usual = CADENCE.pause(SMALL, believed_for=believed_for, chance=chance)
-        chosen = CADENCE.pause(replace(SMALL, throttled=throttled), believed_for=believed_for, chance=chance)
-        assert chosen >= usual
-        if believed_for - 5 >= usual:
-            assert chosen <= believed_for - 5
-        else:
-            assert chosen == min(usual * 2**throttled, 30)
-
     def test_a_last_try_right_at_the_usual_pace_is_made(self):
         """The edge: a view that is believed for exactly one usual pause and one request more."""
         assert CADENCE.pause(replace(SMALL, throttled=3), believed_for=15, chance=0.5) == 10
@@ -284,12 +218,6 @@ class TestFailoverBound:
     def test_the_loss_of_one_or_two_takes_no_longer_in_a_large_environment(self, dead, size):
         """The next one is in the front, and polls every P."""
         assert CADENCE.failover_bound(dead, size) == TIMING.failover_bound
-
-    @given(st.integers(1, 999))
-    def test_the_next_one_needs_a_pause_of_its_own_more(self, dead):
-        """EB's lag, the pause of who is first then, a whole poll, then the hold-down."""
-        pause = 1.1 * CADENCE.interval(dead, 1000)
-        assert CADENCE.failover_bound(dead, 1000) == pytest.approx(5 + pause + 5 + 40.8)
 
     @pytest.mark.parametrize(("size", "bound"), [(4, 62), (10, 66), (50, 135), (1000, 135)])
     def test_the_loss_of_the_first_three(self, size, bound):
@@ -321,3 +249,105 @@ class TestOverBudget:
             cadence = Cadence(TIMING, budget)
             exceeded = any(calls(cadence, size) > budget + 1e-9 for size in range(1, NEAR + 1))
             assert bool(list(cadence.over_budget())) == exceeded
+
+
+@unhurried
+@given(cadences, st.integers(1, FAR))
+def test_any_budget_that_can_be_kept_is_kept(cadence, size):
+    """What the settings cannot keep, they say; all else holds for any of them."""
+    if not list(cadence.over_budget()):
+        assert calls(cadence, size) <= cadence.api_budget * (1 if size <= NEAR else 2) + 1e-9
+
+
+@unhurried
+@given(cadences, st.integers(1, FAR))
+def test_a_budget_that_cannot_be_kept_is_exceeded_by_the_near_places_only(cadence, size):
+    """The front polls every P, as its user asked; the others at the slowest pace there is."""
+    excess = max(0.0, FRONT / cadence.timing.poll_interval + (NEAR - FRONT) / 300 - cadence.api_budget)
+    assert calls(cadence, size) <= cadence.api_budget * (1 if size <= NEAR else 2) + excess + 1e-9
+
+
+@unhurried
+@given(cadences, st.integers(0, FRONT - 1), sizes)
+def test_the_first_three_poll_every_p(cadence, rank, size):
+    """In an environment of any size, at any budget."""
+    assert cadence.interval(rank, size) == cadence.timing.poll_interval
+
+
+@unhurried
+@given(cadences, sizes)
+def test_who_is_further_behind_polls_no_more_often(cadence, size):
+    """From the first place to the last."""
+    paces = [cadence.interval(rank, size) for rank in range(size)]
+    assert paces == sorted(paces)
+
+
+@unhurried
+@given(cadences, st.integers(0, 1100))
+def test_in_a_larger_environment_the_same_place_polls_no_more_often(cadence, rank):
+    """From the smallest that has this place, to one larger than any."""
+    paces = [cadence.interval(rank, size) for size in range(rank + 1, 1300, 7)]
+    assert all(before <= after + 1e-9 for before, after in pairwise(paces))
+
+
+@unhurried
+@given(cadences, st.integers(0, NEAR - 1), sizes)
+def test_the_first_fifty_never_poll_less_than_every_five_minutes(cadence, rank, size):
+    """Nor less often than P, where that is longer."""
+    assert cadence.interval(rank, max(size, rank + 1)) <= max(300, cadence.timing.poll_interval) + 1e-9
+
+
+@unhurried
+@given(st.integers(0, 1000), chances, chances)
+def test_one_lost_poll_costs_no_follower_its_no(rank, first, second):
+    """Two pauses and a whole poll, as the settings give it to the front."""
+    pace = CADENCE.after_restart(listed(rank, 1001), ME)
+    pauses = [CADENCE.pause(pace, believed_for=0, chance=chance) for chance in (first, second)]
+    assert sum(pauses) + TIMING.request_timeout <= CADENCE.follower_for(pace)
+
+
+@unhurried
+@given(chances, st.floats(0, 30))
+def test_the_usual_pause_is_the_interval_give_or_take_a_tenth(chance, believed_for):
+    """Polls of a fleet drift apart, and a failure that is no throttling changes nothing."""
+    assert 9 <= CADENCE.pause(SMALL, believed_for=believed_for, chance=chance) <= 11
+    assert 270 <= CADENCE.pause(replace(SMALL, interval=300), believed_for=believed_for, chance=chance) <= 330
+
+
+@unhurried
+@given(chances, st.sampled_from([SMALL, CADENCE.start()]))
+def test_a_small_fleet_that_starts_polls_as_it_always_will(chance, pace):
+    """There is nothing to spread at the pace of the front."""
+    assert CADENCE.pause(replace(pace, settled=False), believed_for=0, chance=chance) == CADENCE.pause(
+        replace(pace, settled=True), believed_for=0, chance=chance
+    )
+
+
+@unhurried
+@given(st.integers(1, 10_000), chances)
+def test_without_a_believed_view_throttled_polls_slow_down_to_the_longest_staleness(throttled, chance):
+    """Each throttled answer doubles the pause, up to T, however often it comes."""
+    usual = CADENCE.pause(SMALL, believed_for=0, chance=chance)
+    slow = CADENCE.pause(replace(SMALL, throttled=throttled), believed_for=0, chance=chance)
+    assert slow == min(usual * 2.0 ** min(throttled, 9), 30)
+
+
+@unhurried
+@given(st.integers(1, 20), chances, st.floats(0, 30))
+def test_a_throttled_poll_is_tried_again_before_the_view_expires(throttled, chance, believed_for):
+    """While the view is believed, one try is made in time to renew it; never sooner than at the usual pace."""
+    usual = CADENCE.pause(SMALL, believed_for=believed_for, chance=chance)
+    chosen = CADENCE.pause(replace(SMALL, throttled=throttled), believed_for=believed_for, chance=chance)
+    assert chosen >= usual
+    if believed_for - 5 >= usual:
+        assert chosen <= believed_for - 5
+    else:
+        assert chosen == min(usual * 2**throttled, 30)
+
+
+@unhurried
+@given(st.integers(1, 999))
+def test_the_next_one_needs_a_pause_of_its_own_more(dead):
+    """EB's lag, the pause of who is first then, a whole poll, then the hold-down."""
+    pause = 1.1 * CADENCE.interval(dead, 1000)
+    assert CADENCE.failover_bound(dead, 1000) == pytest.approx(5 + pause + 5 + 40.8)

@@ -80,6 +80,11 @@ class TestUnknown:
         """A cadence can only make it longer."""
         assert judge(after(second(100)), ME, TIMING, 129.999, follower_for=1).role is Role.FOLLOWER
 
+    def test_where_no_cadence_is_named_a_no_is_believed_for_t(self):
+        """However short T is."""
+        short = replace(TIMING, max_staleness=0.5)
+        assert judge(after(second(100)), ME, short, 100.25).until == 100.5
+
 
 class TestFollower:
     """A definite no."""
