@@ -47,7 +47,7 @@ class Settings:
         timing: the election's numbers.
         allow_remote: `host` need not be loopback, and a Host header may be any address.
         unsafe: the hold-down may be shorter than what is safe.
-        api_budget: calls per second to Elastic Beanstalk that the whole environment may make.
+        api_budget: calls per second to Elastic Beanstalk that the whole environment may make; see `core/cadence`.
         state_file: where the view is kept over a restart of the daemon; None: nowhere.
         claims: the store of the claims: `s3`, `s3://BUCKET/PREFIX`, `dynamodb://TABLE`, or `off` for none.
         log_format: `json`, `console`, or `auto`: console on a terminal.
@@ -179,7 +179,7 @@ OPTIONS: tuple[Option, ...] = (
         "api-budget",
         _rate,
         "0.5",
-        "Calls per second to Elastic Beanstalk of the whole environment. Checked, not applied yet.",
+        "Calls per second to Elastic Beanstalk that up to 50 instances make together; up to 1000 make twice that.",
     ),
     Option("state-file", _path, None, "File that keeps the view over a restart. [$RUNTIME_DIRECTORY/view.json]"),
     Option("claims", _claims, "s3", "Store of the claims: s3, s3://BUCKET/PREFIX, dynamodb://TABLE or off."),

@@ -21,6 +21,7 @@ FAST = {
     "guard": "0.1",
     "hold-down": "0.2",
     "unsafe": None,
+    "api-budget": "1000",
     "log-format": "json",
 }
 """Leads within a second; a loaded machine costs it no verdict."""

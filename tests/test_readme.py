@@ -9,6 +9,7 @@ import pytest
 
 from leaderd import __version__
 from leaderd.config import OPTIONS
+from leaderd.core.cadence import Cadence
 from leaderd.core.timing import Timing
 from leaderd.daemon.api import INDEX
 from tests.daemons import clean_environ, run
@@ -284,3 +285,24 @@ def test_figures_of_http():
     least = timing.max_staleness - timing.longest_pause - timing.request_timeout
     page = " ".join((TOP / "docs/http.md").read_text().split())
     assert f"from {timing.max_staleness:g} to {least:g} at the worst" in page
+
+
+def test_figures_of_the_budget():
+    """The tables of docs/safety.md that say who polls how often, and what that means for a failover, are computed."""
+    page, cadence = (TOP / "docs/safety.md").read_text(), Cadence(Timing.derive())
+    sizes = (3, 5, 10, 50, 100, 300, 1000)
+    calls = [sum(1 / cadence.interval(rank, size) for rank in range(size)) for size in sizes]
+    assert cells(page, "calls per second") == [f"{round(each, 2):g}" for each in calls]
+    fourth = [f"{cadence.interval(3, size):.0f} s" for size in sizes[1:]]
+    assert cells(page, "the fourth polls every") == ["", *fourth]
+    assert cells(page, "the last polls every") == [f"{cadence.interval(size - 1, size):,.0f} s" for size in sizes]
+    for lost, said in ((1, "the first, or the first two"), (3, "the first three")):
+        assert cells(page, said) == [f"{cadence.failover_bound(lost, size):.0f} s" for size in (4, 10, 50, 1000)]
+    last = [f"{cadence.failover_bound(size - 1, size):,.0f} s" for size in (4, 10, 50, 1000)]
+    assert cells(page, "all but the last") == last
+
+
+def cells(page, heading):
+    """The cells of a table's row."""
+    (row,) = re.findall(rf"^\| {heading} \|(.*)\|$", page, re.MULTILINE)
+    return [cell.strip() for cell in row.split("|")]

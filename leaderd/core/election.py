@@ -95,20 +95,24 @@ def _since(before: float | None, new: Observation, *, holds: bool) -> float | No
     return new.received if before is None else before
 
 
-def judge(view: View | None, me: str, timing: Timing, now: float, *, leaving: bool = False) -> Verdict:
-    """Say what this instance is at the moment `now`. One that is `leaving`, being terminated, never leads."""
+def judge(
+    view: View | None, me: str, timing: Timing, now: float, *, leaving: bool = False, follower_for: float = 0.0
+) -> Verdict:
+    """Say what this instance is at the moment `now`. One that is `leaving`, being terminated, never leads.
+
+    `follower_for` is for how many seconds an answer by which another is first is believed, where that is longer than T:
+    who polls seldom says no in between. Whoever is first is never believed for longer than T.
+    """
     if leaving:
         return Verdict(Role.FOLLOWER, "this instance is being terminated", inf)
     if view is None:
         return Verdict(Role.UNKNOWN, "no answer from Elastic Beanstalk yet", inf)
-    expires = view.newest.sent + timing.max_staleness
+    first = view.first_since is not None
+    believed_for = timing.max_staleness if first else max(timing.max_staleness, follower_for)
+    expires = view.newest.sent + believed_for
     if now >= expires:
         age = now - view.newest.sent
-        return Verdict(
-            Role.UNKNOWN,
-            f"the newest answer is {age:.0f} s old, believed for {timing.max_staleness:g} s",
-            inf,
-        )
+        return Verdict(Role.UNKNOWN, f"the newest answer is {age:.0f} s old, believed for {believed_for:.4g} s", inf)
     if view.first_since is None or view.listed_since is None:
         return Verdict(Role.FOLLOWER, _why_not(view.newest.roster, me), expires)
     size = len(view.newest.roster)

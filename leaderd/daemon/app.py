@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from leaderd import __version__
 from leaderd.aws.instance import Instance
 from leaderd.config import Settings
+from leaderd.core.cadence import Cadence
 from leaderd.daemon.api import Api
 from leaderd.daemon.claims import Claimer
 from leaderd.daemon.claims_api import ClaimsApi
@@ -93,6 +94,7 @@ async def _assemble(settings: Settings, environ: Mapping[str, str], open_: Async
         chance=random.random,
         journal=LogJournal(metrics),
         memory=memory,
+        api_budget=settings.api_budget,
     )
     metrics.registry.register(WatcherCollector(watcher, clock))
     ledger, claims = _claims(settings, instance, watcher, metrics, open_)
@@ -136,6 +138,8 @@ def _tell_settings(settings: Settings) -> None:
     )
     for broken in timing.broken_bounds(unsafe=False):
         logger().warning("settings.unsafe", problem=broken)
+    for exceeded in Cadence(timing, settings.api_budget).over_budget():
+        logger().warning("settings.over_budget", problem=exceeded)
 
 
 def _on_signals() -> asyncio.Event:

@@ -6,6 +6,7 @@ from typing import Any
 
 from leaderd import __version__
 from leaderd.config import Settings
+from leaderd.core.cadence import FRONT
 from leaderd.core.election import Role, Verdict
 from leaderd.daemon.clock import Clock
 from leaderd.daemon.ledger import Ledger
@@ -74,7 +75,9 @@ class Reporter:
             "terminating": self.watcher.leaving,
             "last_error": _shown(trouble),
             "next_poll_in": self._until(self.watcher.next_poll),
+            "polls_every": round(self.watcher.interval, 3),
             "failover_bound": round(self.watcher.timing.failover_bound, 3),
+            **self._bounds(),
             "claims": self._ledger and {"store": self._ledger.where, "last_error": _shown(self._ledger.trouble)},
             "settings": self._settings_in_force(),
             "counters": self._metrics.counters(),
@@ -85,6 +88,15 @@ class Reporter:
 
     def _age(self, moment: float | None) -> float | None:
         return None if moment is None else round(self._clock.now() - moment, 3)
+
+    def _bounds(self) -> dict[str, float | None]:
+        """How long it takes where many are lost at once: the whole front, or all before this instance."""
+        me, view = self.watcher.identity, self.watcher.view
+        size = len(view.newest.roster) if view else 0
+        rank = view.newest.roster.rank(me.instance_id) if me and view else None
+        places = {"failover_bound_of_front": FRONT if size > FRONT else None, "takeover_bound": rank}
+        bound = self.watcher.cadence.failover_bound
+        return {name: None if place is None else round(bound(place, size), 3) for name, place in places.items()}
 
     def _roster(self) -> list[dict[str, Any]]:
         view = self.watcher.view

@@ -7,7 +7,8 @@ from dataclasses import replace
 from math import inf
 from typing import Protocol, TypeVar
 
-from leaderd.core import cadence, election
+from leaderd.core import election
+from leaderd.core.cadence import DEFAULT_BUDGET, Cadence
 from leaderd.core.election import Observation, Role, Verdict, View
 from leaderd.core.identity import Identity
 from leaderd.core.roster import Roster
@@ -76,6 +77,7 @@ class Watcher:
 
     Attributes:
         timing: the settings.
+        cadence: how often to poll.
         identity: who and where this instance is; None until that is found out.
         introduced: set from then on.
         view: what was seen last.
@@ -95,8 +97,10 @@ class Watcher:
         chance: Callable[[], float],
         journal: Journal,
         memory: Memory,
+        api_budget: float = DEFAULT_BUDGET,
     ) -> None:
         self.timing = timing
+        self.cadence = Cadence(timing, api_budget)
         self.identity: Identity | None = None
         self.introduced = asyncio.Event()
         self.view: View | None = None
@@ -110,7 +114,7 @@ class Watcher:
         self._chance = chance
         self._journal = journal
         self._memory = memory
-        self._throttled = 0
+        self._pace = self.cadence.start()
         self._due = clock.now() + GRACE
 
     def verdict(self) -> Verdict:
@@ -118,10 +122,18 @@ class Watcher:
         if self.stopping:
             return Verdict(Role.UNKNOWN, "leaderd is shutting down", inf)
         me = self.identity.instance_id if self.identity else ""
-        verdict = election.judge(self.view, me, self.timing, self._clock.now(), leaving=self.leaving)
+        no_for = self.cadence.follower_for(self._pace)
+        verdict = election.judge(
+            self.view, me, self.timing, self._clock.now(), leaving=self.leaving, follower_for=no_for
+        )
         if verdict.role is Role.UNKNOWN and self.trouble is not None:
             return replace(verdict, reason=f"{verdict.reason}; {self.trouble}")
         return verdict
+
+    @property
+    def interval(self) -> float:
+        """Seconds from one poll to the next, give or take the jitter, as things are."""
+        return self._pace.interval
 
     @property
     def alive(self) -> bool:
@@ -132,15 +144,17 @@ class Watcher:
         """Watch until cancelled."""
         me = await self._introduce()
         await self._look_for_the_end()
-        self.view = self._memory.recall(me, self._clock.now())
+        self._recall(me)
         self.news.set()
         while True:
+            await self._wait_for_the_next_poll()
             started = self._clock.now()
             await self._look_for_the_end()
-            await self._poll(me)
+            throttled = await self._poll(me)
+            newest = self.view.newest.roster if self.view else None
+            self._pace = self.cadence.after_poll(self._pace, newest, me.instance_id, throttled=throttled)
             self.news.set()
             self.next_poll = started + self._pause(started)
-            await self._sleep(self.next_poll - self._clock.now())
 
     async def _introduce(self) -> Identity:
         while self.identity is None:
@@ -159,21 +173,45 @@ class Watcher:
         with suppress(SourceError):
             self.leaving = await self._ask(self._source.leaving, LEAVING_TIMEOUT)
 
-    async def _poll(self, me: Identity) -> None:
+    def _recall(self, me: Identity) -> None:
+        """Go on where the last daemon ended. One that polls seldom keeps its turn: all may be restarted at once."""
+        now = self._clock.now()
+        self.view = self._memory.recall(me, now)
+        if self.view is None:
+            return
+        pace = self.cadence.after_restart(self.view.newest.roster, me.instance_id)
+        turn = self.view.newest.sent + self.cadence.pause(pace, believed_for=0.0, chance=self._chance())
+        seldom = pace.interval > self.timing.poll_interval
+        if seldom and turn > now:
+            self.next_poll = turn
+        if turn > now or not seldom:
+            self._pace = pace
+
+    async def _wait_for_the_next_poll(self) -> None:
+        """Wait, and meanwhile keep looking for the end as often as the front does: it costs no call."""
+        while (left := self.next_poll - self._clock.now()) > self.timing.longest_pause:
+            await self._sleep(self.timing.poll_interval)
+            await self._look_for_the_end()
+            self.news.set()
+        await self._sleep(left)
+
+    async def _poll(self, me: Identity) -> bool:
+        """Ask once. Returns whether that was throttled."""
         sent = self._clock.now()
         try:
             roster = await self._ask(self._source.roster, self.timing.request_timeout)
             self._see(me, Observation(roster, sent, self._clock.now()))
         except SourceError as error:
-            self._throttled = self._throttled + 1 if error.kind == "throttled" else 0
             self._fail(error, self._clock.now() - sent)
+            return error.kind == "throttled"
+        return False
 
     def _see(self, me: Identity, seen: Observation) -> None:
         before = self.view
         view = election.observe(before, seen, me.instance_id, self.timing)
         if view is None or view is before:
             raise SourceError("timeout", f"the answer took {seen.received - seen.sent:.1f} s, too long to be of use")
-        self.view, self.trouble, self._throttled = view, None, 0
+        self.view, self.trouble = view, None
         self._memory.keep(me, view)
         self._journal.polled(before, view, seen.received - seen.sent)
 
@@ -183,13 +221,8 @@ class Watcher:
         self.news.set()
 
     def _pause(self, started: float) -> float:
-        expires = 0.0 if self.view is None else self.view.newest.sent + self.timing.max_staleness
-        return cadence.pause(
-            self.timing,
-            throttled=self._throttled,
-            believed_for=max(0.0, expires - started),
-            chance=self._chance(),
-        )
+        expires = 0.0 if self.view is None else self.view.newest.sent + self.cadence.follower_for(self._pace)
+        return self.cadence.pause(self._pace, believed_for=max(0.0, expires - started), chance=self._chance())
 
     async def _sleep(self, seconds: float) -> None:
         self._due = self._clock.now() + max(0.0, seconds) + GRACE

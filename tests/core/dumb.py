@@ -8,7 +8,7 @@ from itertools import pairwise
 from leaderd.core.election import Role
 
 
-def role(history, me, timing, now):
+def role(history, me, timing, now, follower_for=0):
     """The role at `now` of the instance `me` that made the observations `history`, in the order they were received."""
     usable = []
     for seen in history:
@@ -16,7 +16,12 @@ def role(history, me, timing, now):
         in_order = not usable or seen.sent > usable[-1].sent
         if in_time and in_order:
             usable.append(seen)
-    if not usable or now - usable[-1].sent >= timing.max_staleness:
+    if not usable:
+        return Role.UNKNOWN
+    age = now - usable[-1].sent
+    if usable[-1].roster.ids[0] != me and age < follower_for:
+        return Role.FOLLOWER
+    if age >= timing.max_staleness:
         return Role.UNKNOWN
     if usable[-1].roster.ids[0] != me:
         return Role.FOLLOWER

@@ -60,6 +60,31 @@ class TestUnknown:
         assert verdict.until == inf
         assert verdict.reason == "the newest answer is 42 s old, believed for 30 s"
 
+    def test_a_follower_that_polls_seldom_is_one_for_as_long_as_that_takes(self):
+        """A no does no harm, however old it is; in the end it is no answer any more."""
+        view = after(second(100))
+        assert judge(view, ME, TIMING, 764.999, follower_for=665).role is Role.FOLLOWER
+        assert judge(view, ME, TIMING, 101, follower_for=665).until == 765
+        verdict = judge(view, ME, TIMING, 765, follower_for=665)
+        assert verdict.role is Role.UNKNOWN
+        assert verdict.reason == "the newest answer is 665 s old, believed for 665 s"
+
+    def test_who_is_first_is_believed_for_t_and_not_longer(self):
+        """However long a no would be believed."""
+        view = after(*(first(at) for at in range(0, 200, 10)))
+        assert judge(view, ME, TIMING, 191, follower_for=665).until == 220
+        assert judge(view, ME, TIMING, 220, follower_for=665).role is Role.UNKNOWN
+        assert judge(after(first(0)), ME, TIMING, 30, follower_for=665).role is Role.UNKNOWN
+
+    def test_a_no_is_never_believed_for_less_than_t(self):
+        """A cadence can only make it longer."""
+        assert judge(after(second(100)), ME, TIMING, 129.999, follower_for=1).role is Role.FOLLOWER
+
+    def test_where_no_cadence_is_named_a_no_is_believed_for_t(self):
+        """However short T is."""
+        short = replace(TIMING, max_staleness=0.5)
+        assert judge(after(second(100)), ME, short, 100.25).until == 100.5
+
 
 class TestFollower:
     """A definite no."""
@@ -207,8 +232,9 @@ def test_a_dumb_second_implementation_agrees_on_random_histories(part):
     for seed in range(part * HISTORIES // 5, (part + 1) * HISTORIES // 5):
         history, now = random_history(Random(seed))
         view = after(*history, timing=timing)
-        found = judge(view, ME, timing, now).role
-        assert found is dumb.role(history, ME, timing, now), f"seed {seed}"
+        no_for = (0, 29.875, 45, 300)[seed % 4]
+        found = judge(view, ME, timing, now, follower_for=no_for).role
+        assert found is dumb.role(history, ME, timing, now, no_for), f"seed {seed}"
         met[found] += 1
     assert min(met.values()) > HISTORIES / 5 / 100, met
 
@@ -228,13 +254,24 @@ views = st.builds(
 )
 
 
-@given(views, moments, moments)
-def test_a_verdict_holds_until_the_moment_it_names(view, now, later):
+@given(views, moments, moments, moments)
+def test_a_verdict_holds_until_the_moment_it_names(view, now, later, no_for):
     """`until` is exact: the role stays the same before it, and is another from it on."""
     now += view.newest.received
-    verdict = judge(view, ME, TIMING, now)
+    verdict = judge(view, ME, TIMING, now, follower_for=no_for)
     later += now
-    assert (judge(view, ME, TIMING, later).role is verdict.role) == (later < verdict.until)
+    assert (judge(view, ME, TIMING, later, follower_for=no_for).role is verdict.role) == (later < verdict.until)
+
+
+@given(views, moments, moments)
+def test_how_long_a_no_is_believed_changes_no_other_verdict(view, now, no_for):
+    """It makes a follower of one who cannot tell, if the newest answer had another first, and nothing else."""
+    now += view.newest.received
+    without, verdict = judge(view, ME, TIMING, now), judge(view, ME, TIMING, now, follower_for=no_for)
+    if view.first_since is not None:
+        assert verdict == without
+    else:
+        assert {verdict.role, without.role} <= {Role.FOLLOWER, Role.UNKNOWN}
 
 
 @given(views, moments)

@@ -47,6 +47,24 @@ async def test_leads(daemon, aws):
     ]
 
 
+async def test_a_budget_that_cannot_be_kept_is_said_at_the_start(daemon):
+    """The first three poll as often as they were told to; the log says what that makes together."""
+    running = await daemon(api_budget=0.5)
+    warning = await running.event("settings.over_budget")
+    assert "--api-budget 0.5" in warning["problem"]
+    assert "--poll-interval 0.1" in warning["problem"]
+
+
+async def test_the_budget_reaches_those_that_are_far_behind(daemon, aws):
+    """The fourth of four polls every five minutes where the first three leave nothing."""
+    await aws.launch(4)
+    running = await daemon(number=3, api_budget=0.5)
+    await running.event("role.changed", new="follower")
+    status = (await running.get("/status")).body
+    assert status["polls_every"] == 300
+    assert status["verdict"]["valid_for"] > 600
+
+
 async def test_follows(daemon, aws):
     """The others know that they are not leader, and who is."""
     running = await daemon(number=1)

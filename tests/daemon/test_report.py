@@ -80,6 +80,9 @@ def test_status(reporter, watcher, clock):
     assert status["streak"] == {"first_for": 12.5, "listed_for": 1_002, "sent_ago": 3.8, "received_ago": 3.7}
     assert status["last_error"] == {"kind": "throttled", "error": "Rate exceeded", "hint": "poll less"}
     assert status["next_poll_in"] == pytest.approx(1.4)
+    assert status["polls_every"] == 10
+    assert status["failover_bound"] == status["takeover_bound"] == TIMING.failover_bound
+    assert status["failover_bound_of_front"] is None
     assert status["terminating"] is False
     assert status["counters"]["transitions_total"] == 0
 
@@ -89,7 +92,22 @@ def test_status_before_anything(reporter):
     status = json.loads(json.dumps(reporter.status(), allow_nan=False))
     assert (status["roster"], status["last_error"]) == ([], None)
     assert set(status["streak"].values()) == {None}
+    assert (status["takeover_bound"], status["failover_bound_of_front"]) == (None, None)
     assert status["verdict"]["leads_in"] is None
+
+
+def test_bounds_of_one_that_is_far_behind(reporter, watcher, clock):
+    """How long it takes if the first three are lost, and if all before this instance are, at its size and place."""
+    cadence = watcher.cadence
+    put(watcher, "follower", clock.at)
+    watcher.view = make_view([f"i-{number}" for number in range(19)] + [ME, OTHER], sent=clock.at, listed_since=1.0)
+    status = reporter.status()
+    assert status["failover_bound"] == TIMING.failover_bound
+    assert status["failover_bound_of_front"] == pytest.approx(cadence.failover_bound(3, 21), abs=0.001)
+    assert status["takeover_bound"] == pytest.approx(cadence.failover_bound(19, 21), abs=0.001)
+    assert status["failover_bound_of_front"] < status["takeover_bound"]
+    put(watcher, "stranger", clock.at)
+    assert reporter.status()["takeover_bound"] is None
 
 
 def test_settings_in_force(reporter, watcher, clock):

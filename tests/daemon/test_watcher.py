@@ -2,9 +2,11 @@
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
+from itertools import pairwise
 
 import pytest
 
+from leaderd.core.cadence import Cadence
 from leaderd.core.election import Role
 from leaderd.daemon.watcher import Watcher
 from leaderd.errors import SourceError
@@ -76,9 +78,10 @@ class Drawer:
 
 
 @asynccontextmanager
-async def watching(source, memory=None):
+async def watching(source, memory=None, chance=0.5):
     diary = Diary()
-    watcher = Watcher(source, TIMING, clock=LoopClock(), chance=lambda: 0.5, journal=diary, memory=memory or Drawer())
+    memory = memory or Drawer()
+    watcher = Watcher(source, TIMING, clock=LoopClock(), chance=lambda: chance, journal=diary, memory=memory)
     task = asyncio.create_task(watcher.run(), name="watcher")
     try:
         yield watcher, diary
@@ -173,10 +176,10 @@ async def test_throttling_slows_down_but_tries_once_before_the_view_expires():
 
 async def test_throttling_is_forgotten_after_another_failure_or_a_success():
     """Only throttled answers in a row slow down."""
-    async with watching(Scripted(THROTTLED, BROKEN, THROTTLED, 0)) as (_, diary):
-        await until(60)
-        assert [at for at, _, _ in diary.failures] == [0, 20, 30]
-        assert diary.polls == [50, 60]
+    async with watching(Scripted(0, THROTTLED, BROKEN, THROTTLED, 0)) as (_, diary):
+        await until(75)
+        assert [at for at, _, _ in diary.failures] == [10, 25, 35]
+        assert diary.polls == [0, 55, 65, 75]
 
 
 async def test_an_instance_that_is_being_terminated_is_a_follower_at_once():
@@ -289,3 +292,128 @@ async def test_it_says_when_the_next_poll_comes():
     async with watching(Scripted()) as (watcher, _):
         await until(12)
         assert watcher.next_poll == 20
+
+
+def crowd(place, size):
+    """A roster in which this instance has that place, 0 first."""
+    others = [f"i-{number:04x}" for number in range(size - 1)]
+    return (*others[:place], ME, *others[place:])
+
+
+PACE = Cadence(TIMING)
+LAST_OF_50 = PACE.interval(49, 50)
+"""Nearly five minutes."""
+
+
+async def test_the_first_poll_is_made_at_once_and_the_second_at_any_moment_of_the_interval():
+    """A fleet that starts at once polls together once, as it cannot know its size, and then never again."""
+    for chance, second in ((0.0, 9), (0.5, 10 + (LAST_OF_50 - 10) / 2), (0.999, 11 + (LAST_OF_50 - 10))):
+        begins = asyncio.get_running_loop().time()
+        async with watching(Scripted(roster=crowd(49, 50)), chance=chance) as (_, diary):
+            await asyncio.sleep(second + 1)
+            assert [at - begins for at in diary.polls] == [0, pytest.approx(second, abs=1)]
+
+
+async def test_who_is_far_behind_polls_seldom_and_says_no_all_the_time():
+    """By its own pace; and it is ready all along."""
+    async with watching(Scripted(roster=crowd(49, 50))) as (watcher, diary):
+        for moment in range(0, 3000, 50):
+            await until(moment)
+            assert watcher.verdict().role is Role.FOLLOWER
+        between = [after - before for before, after in pairwise(diary.polls)]
+        assert between[1:] == [pytest.approx(LAST_OF_50)] * (len(between) - 1)
+        assert watcher.next_poll == pytest.approx(diary.polls[-1] + LAST_OF_50)
+
+
+async def test_one_lost_poll_costs_a_seldom_follower_nothing_and_two_make_it_unknown():
+    """As with the front, at its own pace: 2.2 pauses and R after the newest answer was asked for."""
+    source = Scripted(roster=crowd(49, 50))
+    async with watching(source) as (watcher, diary):
+        await until(1000)
+        newest = diary.polls[-1]
+        source.answer = BROKEN
+        believed = 2.2 * LAST_OF_50 + TIMING.request_timeout
+        await until(newest + believed - 0.1)
+        assert len(diary.failures) == 2
+        assert watcher.verdict().role is Role.FOLLOWER
+        assert watcher.verdict().until == pytest.approx(newest + believed)
+        await until(newest + believed)
+        assert watcher.verdict().role is Role.UNKNOWN
+
+
+async def test_who_comes_to_the_front_hurries_from_then_on():
+    """It sees that at its own next poll, and polls every P from that one on."""
+    source = Scripted(roster=crowd(49, 50))
+    async with watching(source) as (_, diary):
+        await until(1)
+        source.answer = crowd(2, 3)
+        await until(LAST_OF_50)
+        second = diary.polls[1]
+        await until(second + 35)
+        assert diary.polls[1:5] == [second, second + 10, second + 20, second + 30]
+
+
+async def test_who_comes_to_be_the_first_from_far_behind_leads_within_the_bound():
+    """All before it go at once: it finds that out at its own pace, is held down at the pace of the front, and leads."""
+    source = Scripted(roster=crowd(49, 50))
+    async with watching(source) as (watcher, diary):
+        await until(1000)
+        source.answer = (ME,)
+        dropped = diary.polls[-1]
+        await until(dropped + PACE.failover_bound(49, 50))
+        assert watcher.verdict().role is Role.LEADER
+        assert watcher.view.first_since == pytest.approx(dropped + LAST_OF_50)
+
+
+async def test_who_polls_seldom_keeps_its_turn_over_a_restart():
+    """It says no at once, and polls when it would have: all may have been restarted at once."""
+    view = make_view(crowd(49, 50), sent=-100, listed_since=-1000)
+    async with watching(Scripted(roster=crowd(49, 50)), Drawer(view)) as (watcher, diary):
+        await until(0)
+        assert watcher.verdict().role is Role.FOLLOWER
+        assert watcher.next_poll == pytest.approx(LAST_OF_50 - 100)
+        await until(2 * LAST_OF_50)
+        assert diary.polls == [pytest.approx(LAST_OF_50 - 100), pytest.approx(2 * LAST_OF_50 - 100)]
+
+
+async def test_who_missed_its_turn_polls_at_once_after_a_restart():
+    """What it says until then is what the front would: an old no is not believed anew."""
+    view = make_view(crowd(49, 50), sent=-300, listed_since=-1000)
+    async with watching(Scripted(3, roster=crowd(49, 50)), Drawer(view)) as (watcher, diary):
+        await until(1)
+        assert watcher.verdict().role is Role.UNKNOWN
+        await until(3)
+        assert diary.polls == [3]
+        assert watcher.verdict().role is Role.FOLLOWER
+
+
+@pytest.mark.parametrize("ids", [(ME, OTHER), (OTHER,)])
+async def test_who_polls_often_polls_at_once_after_a_restart(ids):
+    """The front does, and who was not listed."""
+    view = make_view(ids, sent=-1, first_since=-99 if ids[0] == ME else None, listed_since=-99 if ME in ids else None)
+    async with watching(Scripted(), Drawer(view)) as (_, diary):
+        await until(0)
+        assert diary.polls == [0]
+
+
+async def test_the_end_is_looked_for_at_the_usual_pace_however_seldom_it_polls():
+    """Metadata cost no call, and others ask whether this instance is on its way out."""
+    source = Scripted(roster=crowd(49, 50))
+    async with watching(source) as (watcher, diary):
+        await until(1)
+        source.terminating = True
+        await until(10)
+        assert watcher.leaving
+        assert watcher.verdict().reason == "this instance is being terminated"
+        assert len(diary.polls) == 1
+
+
+async def test_a_watcher_that_waits_for_long_is_alive_only_while_it_wakes_in_between():
+    """A process that stands still is noticed as soon as with the front."""
+    async with watching(Scripted(roster=crowd(49, 50))) as (watcher, _):
+        for moment in range(0, 250, 7):
+            await until(moment)
+            assert watcher.alive
+        watcher._clock.now = lambda: asyncio.get_running_loop().time() + 25
+        assert not watcher.alive
+        del watcher._clock.now

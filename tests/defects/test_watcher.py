@@ -88,17 +88,33 @@ async def test_a_view_that_is_remembered_counts():
 @pytest.mark.parametrize(("error", "least", "most"), [(LOST, 30, 31), (THROTTLED, 10, 13)])
 async def test_only_throttled_polls_are_repeated_more_slowly(error, least, most):
     """In five minutes: at the usual pace after any other error, and with pauses up to T after throttling."""
-    source = CountingSource(error)
+    source = CountingSource([ME])
     async with watching(source):
+        await asyncio.sleep(5)
+        source.answer, source.polls = error, 0
         await asyncio.sleep(300)
         assert least <= source.polls <= most
 
 
 @pytest.mark.looptime
+@pytest.mark.parametrize("answer", [LOST, THROTTLED, [OTHER]])
+async def test_who_has_no_place_slows_down(answer):
+    """In an hour: at first at the usual pace, in the end at that of fifty that keep the budget together."""
+    source = CountingSource(answer)
+    async with watching(source):
+        await asyncio.sleep(600)
+        source.polls = 0
+        await asyncio.sleep(3000)
+        assert source.polls <= 60
+
+
+@pytest.mark.looptime
 async def test_an_answer_after_throttling_ends_the_slow_pace():
     """One good answer, and the pace is the usual one."""
-    source = CountingSource(THROTTLED)
+    source = CountingSource([ME])
     async with watching(source):
+        await asyncio.sleep(5)
+        source.answer = THROTTLED
         await asyncio.sleep(300)
         source.answer = [ME]
         await asyncio.sleep(TIMING.max_staleness)

@@ -117,7 +117,8 @@ class Fleet:
             f"AWS_ENDPOINT_URL_{name}=http://{cloud.GATEWAY}:{port}"
             for name, port in (("ELASTIC_BEANSTALK", cloud.EB_PORT), ("S3", cloud.S3_PORT))
         ]
-        host.write("/etc/leaderd.env", "\n".join([*settings, *endpoints, "LEADERD_UNIX_SOCKET=/run/leaderd/http", ""]))
+        settings += [*endpoints, "LEADERD_UNIX_SOCKET=/run/leaderd/http", "LEADERD_API_BUDGET=1000"]
+        host.write("/etc/leaderd.env", "\n".join([*settings, ""]))
         host.write("/etc/systemd/system/leaderd.service.d/e2e.conf", RESTART)
         if with_bundle:
             host.copy(self.bundle, "/var/app/current")

@@ -13,7 +13,7 @@ def test_every_event_of_the_log_is_explained():
     logged = set(re.findall(r'(?:\.(?:info|warning|error)|say)\(\s*"([a-z]+\.[a-z_]+)"', code))
     table = OPERATIONS.partition("## What the log says")[2]
     cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
-    assert set(re.findall("`([a-z.]+)`", " ".join(cells))) == logged
+    assert set(re.findall("`([a-z._]+)`", " ".join(cells))) == logged
 
 
 def test_every_kind_of_failure_has_its_mend():

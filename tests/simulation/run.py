@@ -222,6 +222,7 @@ class Instance:
         self._clock = WorldClock(life, self._random)
         self._source = WorldSource(world, truth, life, self._clock, self._random, record)
         self._drawer = Drawer()
+        self._api_budget = world.api_budget
         self._timing: Timing = dict(world.settings_of).get(life.id, world.timing)
         self._loop = asyncio.get_running_loop()
 
@@ -250,6 +251,7 @@ class Instance:
             chance=self._random.random,
             journal=Silence(),
             memory=self._drawer,
+            api_budget=self._api_budget,
         )
         watching = asyncio.create_task(watcher.run())
         try:

@@ -6,13 +6,14 @@ from random import Random
 
 import pytest
 
+from leaderd.core.cadence import DEFAULT_BUDGET, FRONT, Cadence
 from leaderd.core.timing import Timing
 from tests.simulation.check import check, closest
 from tests.simulation.run import Yes, run
 from tests.simulation.shrink import shrink
 from tests.simulation.timeline import timeline
 from tests.simulation.world import Life, Teller, World
-from tests.simulation.worlds import DENSE, KINDS, make_crafted, make_world
+from tests.simulation.worlds import BUDGETS, DENSE, KINDS, LARGE, make_crafted, make_large, make_world
 
 SEEDS = 300
 PARTS = 6
@@ -33,7 +34,8 @@ def test_in_every_world_yeses_keep_apart_and_one_leads_in_the_end(part):
 def test_three_hundred_worlds_are_of_every_kind():
     """No kind of world is left out, and none of the ways to answer."""
     worlds = [make_world(seed) for seed in range(SEEDS)]
-    assert {world.kind for world in worlds} == KINDS.keys()
+    assert {world.kind for world in worlds} == KINDS.keys() | LARGE.keys()
+    assert {world.api_budget for world in worlds} == set(BUDGETS)
     assert {world.teller for world in worlds} == set(Teller)
 
 
@@ -66,6 +68,59 @@ def test_the_probation_is_needed_nearly_to_the_second():
     """A newcomer that the leader never saw stays silent by the bound, and overlaps with four seconds in 48 less."""
     assert least_gap("hidden_newcomer") is None
     assert least_gap("hidden_newcomer", probation=DENSE.probation - 4) < 0
+
+
+def large(size, seed, dropped):
+    """A calm environment in which the first members are dropped at once, at any moment, and live on."""
+    random = Random(seed)
+    at = 400 + random.uniform(0, 600)
+    lives = [
+        Life(id=f"i-{rank:02d}", place=float(rank), starts=random.uniform(0, 30), joins=-1000.0, rate=0.99)
+        for rank in range(size)
+    ]
+    return World(
+        seed=seed,
+        kind="large",
+        timing=Timing.derive(),
+        lives=tuple(replace(life, leaves=at) if rank < dropped else life for rank, life in enumerate(lives)),
+        lag=5.0,
+        teller=random.choice((Teller.STALE, Teller.RANDOM)),
+        latency=(0.0, 4.999),
+        losses=0.0,
+        api_budget=DEFAULT_BUDGET,
+    )
+
+
+@pytest.mark.parametrize(("size", "dropped"), [(8, 1), (30, 1), (8, FRONT), (30, FRONT), (30, 20)])
+def test_the_next_one_leads_within_the_bound_that_the_cadence_names(size, dropped):
+    """For a leader as soon as ever, for the whole front, and for all that come before one far behind."""
+    bound = Cadence(Timing.derive(), DEFAULT_BUDGET).failover_bound(dropped, size)
+    waits = []
+    for seed in range(12):
+        world = large(size, seed, dropped)
+        record = run(world)
+        assert check(record) == []
+        waits.append(min(yes.start for yes in record.yeses if yes.id == f"i-{dropped:02d}") - world.lives[0].leaves)
+    assert max(waits) <= bound / 0.99
+    assert max(waits) > bound * 0.7, "these worlds do not come close to the bound"
+
+
+@pytest.mark.parametrize("size", [8, 30])
+def test_a_large_environment_keeps_its_budget(size):
+    """But for the first poll of each, which are all made at the start."""
+    world = large(size, 1, 0)
+    long = replace(world, lives=(replace(world.lives[0], pauses=((3000.0, 3000.1),)), *world.lives[1:]))
+    record = run(long)
+    assert record.polls <= size + DEFAULT_BUDGET * record.world.ends
+    assert record.polls > 0.8 * DEFAULT_BUDGET * record.world.ends
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_worlds_with_many_members(seed):
+    """Those that poll seldom endanger nobody, and come to lead when it is their turn."""
+    record = run(make_large(seed))
+    assert check(record) == [], timeline(record)
+    assert record.yeses
 
 
 def two_leaders():

@@ -1,11 +1,14 @@
 """What happens in a world, as plain data: a run depends on this and on nothing else."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import inf
 
-from leaderd.core.timing import Timing
+from leaderd.core.cadence import SLOWEST, Cadence, Pace
+from leaderd.core.timing import JITTER, Timing
 
+AMPLE = 1e6
+"""Calls per second that hold nobody back."""
 Span = tuple[float, float]
 """From one true time to another, in seconds; the end is not in it."""
 
@@ -76,6 +79,8 @@ class World:
     """Instances with settings of their own, which A5 forbids."""
     orders_of: tuple[tuple[str, int], ...] = ()
     """Instances that order the members in a way of their own, by a seed, which A2 forbids."""
+    api_budget: float = AMPLE
+    """Calls per second that the instances keep to, together."""
 
     @property
     def quiet_at(self) -> float:
@@ -92,8 +97,32 @@ class World:
     def patience(self) -> float:
         """How long after that somebody leads at the latest: all may be newcomers, and the first poll slowed down."""
         timing, slowest = self.timing, 0.99
-        pause = timing.max_staleness if self.throttles else timing.longest_wait
-        return timing.api_lag + (pause + timing.request_timeout + timing.probation) / slowest + 0.1
+        return timing.api_lag + (self.longest_pause + timing.request_timeout + timing.probation) / slowest + 0.1
+
+    @property
+    def longest_pause(self) -> float:
+        """How long the one that leads in the end may wait for its next poll, by its own clock."""
+        cadence = Cadence(self.timing, self.api_budget)
+        size = self.most_members
+        paces = [Pace(cadence.interval(size - 1, size), placed=True, settled=True)]
+        if self.lost_ones:
+            paces.append(cadence.after_poll(replace(cadence.start(), without_place=99), None, ""))
+        pauses = [pace.interval * (1 + JITTER) for pace in paces]
+        if self.throttles:
+            pauses += [cadence.follower_for(pace) if pace.placed else SLOWEST for pace in paces]
+        return max(*pauses, self.timing.request_timeout)  # the next poll waits for the end of a slow one
+
+    @property
+    def most_members(self) -> int:
+        """How many there ever are at once."""
+        moments = (life.joins for life in self.lives)
+        return max(sum(life.is_member(moment) for life in self.lives) for moment in moments)
+
+    @property
+    def lost_ones(self) -> bool:
+        """Whether somebody can poll several times without learning its place."""
+        early = any(life.joins + self.lag > life.starts or life.cuts or life.pauses for life in self.lives)
+        return bool(early or self.losses or self.outages or self.throttles)
 
     @property
     def ends(self) -> float:

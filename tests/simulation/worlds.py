@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from math import inf
 from random import Random
 
+from leaderd.core.cadence import DEFAULT_BUDGET, FRONT
 from leaderd.core.timing import Timing
-from tests.simulation.world import Life, Span, Teller, World
+from tests.simulation.world import AMPLE, Life, Span, Teller, World
 
 TIMINGS = (
     Timing.derive(),
@@ -22,6 +23,8 @@ TIMINGS = (
 )
 DENSE = Timing.derive(poll_interval=0.5, request_timeout=1, max_staleness=20, api_lag=3, guard=2)
 """Polls so often that one of them hits any moment."""
+BUDGETS = (DEFAULT_BUDGET, DEFAULT_BUDGET, DEFAULT_BUDGET / 4, AMPLE)
+LARGE_SHARE = 0.04
 RATES = (0.99, 1.0, 1.01)
 
 
@@ -172,6 +175,33 @@ def quiet_fleet(make: Maker, size: int) -> list[Life]:
     return make.fleet(size)
 
 
+def front_lost(make: Maker, size: int) -> list[Life]:
+    """All that poll often are dropped at once, or one shortly after the other, and so is a newcomer before them."""
+    lives, at = make.fleet(size), make.settled()
+    apart = make.random.choice((0.0, make.random.uniform(0, 2 * make.timing.poll_interval)))
+    lost = [replace(life, leaves=at + rank * apart) for rank, life in enumerate(lives[:FRONT])]
+    newcomer = make.life(size, -1.0, at - make.duration(), at)
+    return [*lost, *lives[FRONT:], *make.random.choice(([], [newcomer]))]
+
+
+def deep_heir(make: Maker, size: int) -> list[Life]:
+    """A member far behind comes to be the first, as all before it are dropped, and some of those behind it."""
+    lives, at = make.fleet(size), make.settled()
+    heir = make.random.randrange(FRONT, size)
+    return [
+        life if rank == heir or (rank > heir and make.random.random() < 0.5) else make.until(life, at)
+        for rank, life in enumerate(lives)
+    ]
+
+
+def great_deployment(make: Maker, size: int) -> list[Life]:
+    """As many new ones behind all old ones, which are then dropped at once, and live on for a while."""
+    at = make.settled()
+    gone = at + make.random.uniform(0, 3 * make.timing.probation)
+    old = [replace(life, leaves=gone, dies=gone + make.duration()) for life in make.fleet(size)]
+    return [*old, *(make.life(size + number, float(size + number), at) for number in range(size))]
+
+
 def everything(make: Maker, size: int) -> list[Life]:
     """Comings and goings of all kinds at once."""
     lives = make.fleet(size)
@@ -198,12 +228,18 @@ KINDS: dict[str, Callable[[Maker, int], list[Life]]] = {
         handover,
     )
 }
+LARGE: dict[str, Callable[[Maker, int], list[Life]]] = {
+    maker.__name__: maker for maker in (front_lost, deep_heir, great_deployment)
+}
+"""Kinds with many members, most of which poll seldom."""
 CRAFTED = frozenset({"hidden_newcomer", "handover"})
 """Kinds in which nothing but the worst answers happens, aimed at one bound each."""
 
 
 def make_world(seed: int, timing: Timing | None = None) -> World:
     """The world of a seed, with settings of its own choice or with given ones."""
+    if Random(f"{seed}/large").random() < LARGE_SHARE:
+        return make_large(seed, timing)
     random = Random(seed)
     kind = random.choice([*KINDS, *sorted(CRAFTED)])
     size = random.choice((1, 2, 2, 3, 3, 4, 6)) if random.random() < 0.97 else random.randrange(7, 26)
@@ -227,6 +263,25 @@ def make_world(seed: int, timing: Timing | None = None) -> World:
         losses=random.choice((0.0, 0.0, 0.1, 0.5)),
         outages=make.spans(0, end, 0.6) if troubled else (),
         throttles=make.spans(0, end, 0.6) if troubled and random.random() < 0.5 else (),
+        api_budget=Random(f"{seed}/budget").choice(BUDGETS),
+    )
+
+
+def make_large(seed: int, timing: Timing | None = None) -> World:
+    """A world with many members. Most of them poll seldom, and nothing else goes wrong but what its kind says."""
+    random = Random(f"{seed}/large/world")
+    kind = random.choice(sorted(LARGE))
+    make = Maker(random, timing or random.choice(TIMINGS), calm=True)
+    return World(
+        seed=seed,
+        kind=kind,
+        timing=make.timing,
+        lives=tuple(LARGE[kind](make, random.choice((4, 5, 8, 12, 30)))),
+        lag=make.timing.api_lag,
+        teller=random.choice((*Teller, Teller.FLATTERER)),
+        latency=(0.0, make.timing.request_timeout * 0.999),
+        losses=random.choice((0.0, 0.0, 0.1)),
+        api_budget=random.choice(BUDGETS),
     )
 
 
