@@ -188,6 +188,16 @@ async def test_an_outcome_after_others_have_claimed(claimer, claimer_on):
     assert [each.outcome for each in (await other.record("invoices")).claims] == [None, Outcome(0, 61.0)]
 
 
+async def test_an_outcome_of_a_claim_whose_write_was_not_answered(claimer, store):
+    """What was written before it does not have the claim: it is looked for in the store."""
+    first = (await claimer.claim("invoices", TICK)).claim
+    assert await claimer.finish("invoices", first.token, Outcome(0, 1.0))
+    store.after = [None, BROKEN]
+    second = (await claimer.claim("invoices", Tick(TICK.ends, 60))).claim
+    assert await claimer.finish("invoices", second.token, Outcome(3, 1.5))
+    assert [each.outcome for each in (await claimer.record("invoices")).claims] == [Outcome(3, 1.5), Outcome(0, 1.0)]
+
+
 async def test_an_outcome_is_written_once(claimer, store):
     """The second is answered as the first, and changes nothing."""
     claim = (await claimer.claim("invoices", TICK)).claim
