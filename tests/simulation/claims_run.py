@@ -1,4 +1,4 @@
-"""Runs a world in which ticks are claimed: each instance has the real watcher, ledger and claimer, and a pretend cron."""
+"""Runs a world in which ticks are claimed: each instance has the real watcher, ledger and claimer, and a cron."""
 
 import asyncio
 from contextlib import suppress

@@ -102,8 +102,8 @@ class ClaimsWorld(World):
 
         A question waits for its place in the roster, at most for the last slot. Undisturbed, it can fail for one reason
         only: the store was not open yet, and an attempt to open it hangs since before (R), whose failure is remembered
-        for as long as an asker pauses. So there may be a second question, which fails at once where it comes that moment
-        too early and waited for nothing; the third opens the store and takes all the attempts that a claim has.
+        for as long as an asker pauses. So there may be a second question, which fails too where it comes a moment too
+        early, as it waited for nothing; the third opens the store, and takes all the attempts that a claim has.
         """
         turn = min(SLOT, self.every / SLOTS_IN_A_TICK) * (LAST_SLOT + 1)
         slowed = (2 * turn + self.longest_request + 2 * RETRY_AFTER) / SLOWEST
