@@ -73,7 +73,7 @@ class Safe:
     def _note(self, claims: Sequence[dict[str, Any]], now: float) -> None:
         """Note the newest claim of a record, if it was not there before."""
         if claims:
-            newest = {name: value for name, value in claims[0].items() if name != "outcome"}
+            newest = {name: claims[0][name] for name in ("key", "holder", "asker", "token")}
             if not self.claims or newest != self.claims[-1][1]:
                 self.claims.append((now, newest))
 
