@@ -94,13 +94,17 @@ async def test_a_lost_race_is_read_again(claimer, store, shelf):
     """Whoever loses looks who has won, and says so."""
     record = JobRecord(START, 1, (Claim(TICK, Claimant(OTHER), START + 0.1, 1),))
 
-    class OvertakenError(LostError):
-        def __init__(self):
-            super().__init__("another version")
-            shelf.texts["invoices"], shelf.versions["invoices"] = encode("invoices", record), 1
+    swap = store.swap
 
-    store.before = [None, OvertakenError()]
+    async def overtaken(job, text, version):
+        """Another writes after our read, and before our write."""
+        if job not in shelf.texts:
+            shelf.texts[job], shelf.versions[job] = encode(job, record), 1
+        return await swap(job, text, version)
+
+    store.swap = overtaken
     assert await claimer.claim("invoices", TICK) == Refused(record.claims[0], f"{OTHER} has it")
+    assert [operation for operation, _ in store.operations[-3:]] == ["read", "swap", "read"]
 
 
 async def test_a_write_that_was_done_and_not_answered_is_found(claimer, store):
