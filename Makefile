@@ -35,9 +35,10 @@ test: $(DEV)
 evidence: $(DEV)
 	@$(VENV)/bin/python -m pytest -n 2 tests/chaos tests/defects $(ARGS)
 
-# Ten thousand worlds in virtual time: a few minutes.
+# Ten thousand worlds of leaders, and as many of claims, in virtual time: a few minutes each.
 simulate: $(DEV)
 	@$(VENV)/bin/python -m tests.simulation --seeds 10000
+	@$(VENV)/bin/python -m tests.simulation --claims --seeds 10000
 
 # Real hosts: needs root, and the packages of tests/e2e/install-debian.sh.
 e2e: $(DEV)

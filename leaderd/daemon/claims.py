@@ -126,8 +126,11 @@ class Claimer:
         """
         me = await self._me()
         for _ in range(ATTEMPTS):
-            entry = self._written.pop(job, None) or await self._ledger.read(job)
+            written = self._written.pop(job, None)
+            entry = written or await self._ledger.read(job)
             finished = rule.finish(entry.record, token, me, outcome)
+            if finished is None and written is not None:
+                continue  # it is older than the claim, whose own write was not answered: look at what is stored
             if finished is None or finished == entry.record:
                 return finished is not None
             try:

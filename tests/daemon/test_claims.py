@@ -94,13 +94,17 @@ async def test_a_lost_race_is_read_again(claimer, store, shelf):
     """Whoever loses looks who has won, and says so."""
     record = JobRecord(START, 1, (Claim(TICK, Claimant(OTHER), START + 0.1, 1),))
 
-    class OvertakenError(LostError):
-        def __init__(self):
-            super().__init__("another version")
-            shelf.texts["invoices"], shelf.versions["invoices"] = encode("invoices", record), 1
+    swap = store.swap
 
-    store.before = [None, OvertakenError()]
+    async def overtaken(job, text, version):
+        """Another writes after our read, and before our write."""
+        if job not in shelf.texts:
+            shelf.texts[job], shelf.versions[job] = encode(job, record), 1
+        return await swap(job, text, version)
+
+    store.swap = overtaken
     assert await claimer.claim("invoices", TICK) == Refused(record.claims[0], f"{OTHER} has it")
+    assert [operation for operation, _ in store.operations[-3:]] == ["read", "swap", "read"]
 
 
 async def test_a_write_that_was_done_and_not_answered_is_found(claimer, store):
@@ -186,6 +190,16 @@ async def test_an_outcome_after_others_have_claimed(claimer, claimer_on):
     await other.claim("invoices", Tick(TICK.ends, 60))
     assert await claimer.finish("invoices", claim.token, Outcome(0, 61.0))
     assert [each.outcome for each in (await other.record("invoices")).claims] == [None, Outcome(0, 61.0)]
+
+
+async def test_an_outcome_of_a_claim_whose_write_was_not_answered(claimer, store):
+    """What was written before it does not have the claim: it is looked for in the store."""
+    first = (await claimer.claim("invoices", TICK)).claim
+    assert await claimer.finish("invoices", first.token, Outcome(0, 1.0))
+    store.after = [None, BROKEN]
+    second = (await claimer.claim("invoices", Tick(TICK.ends, 60))).claim
+    assert await claimer.finish("invoices", second.token, Outcome(3, 1.5))
+    assert [each.outcome for each in (await claimer.record("invoices")).claims] == [Outcome(3, 1.5), Outcome(0, 1.0)]
 
 
 async def test_an_outcome_is_written_once(claimer, store):

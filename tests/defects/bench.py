@@ -45,6 +45,7 @@ class Defect:
     test: str | None = None
     seeds: int | None = None
     says: str | None = None
+    claims: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +113,9 @@ class Bench:
         """Run tests of the copy."""
         return self.run("pytest", *OPTIONS, *selections)
 
-    def simulate(self, seeds: int) -> Outcome:
-        """Run simulated worlds with the copy."""
-        return self.run("tests.simulation", "--seeds", str(seeds), "--workers", "1")
+    def simulate(self, seeds: int, *, claims: bool = False) -> Outcome:
+        """Run simulated worlds with the copy: of leaders, or of claims."""
+        return self.run("tests.simulation", *["--claims"] * claims, "--seeds", str(seeds), "--workers", "1")
 
 
 def load_defects() -> list[Defect]:

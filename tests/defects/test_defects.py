@@ -31,7 +31,7 @@ def test_a_test_notices(bench, defect):
 def test_a_simulated_world_notices(bench, defect):
     """Among so many worlds at least one goes wrong with the defect, and in the way that is expected of it."""
     with bench.spoiled(defect):
-        outcome = bench.simulate(defect.seeds)
+        outcome = bench.simulate(defect.seeds, claims=defect.claims)
     assert outcome.code == 1, outcome.output
     assert outcome.failures >= 1, outcome.output
     assert defect.says in outcome.output
@@ -43,9 +43,10 @@ def test_the_tests_pass_without_a_defect(bench):
     assert outcome.code == 0, outcome.output
 
 
-def test_the_worlds_pass_without_a_defect(bench):
+@pytest.mark.parametrize("claims", [False, True], ids=["leaders", "claims"])
+def test_the_worlds_pass_without_a_defect(bench, claims):
     """The same worlds, on an unchanged copy."""
-    outcome = bench.simulate(max(defect.seeds for defect in SIMULATED))
+    outcome = bench.simulate(max(defect.seeds for defect in SIMULATED if defect.claims == claims), claims=claims)
     assert (outcome.code, outcome.failures) == (0, 0), outcome.output
 
 
@@ -78,4 +79,5 @@ def test_a_defect_is_one_line_and_has_evidence(defect):
 def test_there_are_many():
     """The simulator has its share of them to find."""
     assert len(DEFECTS) >= 18
-    assert len(SIMULATED) >= 6
+    assert len([defect for defect in SIMULATED if not defect.claims]) >= 6
+    assert len([defect for defect in SIMULATED if defect.claims]) >= 6

@@ -2,7 +2,7 @@
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from math import inf
@@ -176,16 +176,17 @@ class WorldSource:
 
     def _failure(self, now: float) -> SourceError | None:
         world = self._world
-        if _within(now, world.throttles):
+        if within(now, world.throttles):
             return SourceError("throttled", "Rate exceeded")
-        if _within(now, (*world.outages, *self._life.cuts)):
+        if within(now, (*world.outages, *self._life.cuts)):
             return SourceError("broken", "cut off")
         if now < self._truth.quiet_at and self._random.random() < world.losses:
             return SourceError("broken", "lost")
         return None
 
 
-def _within(now: float, spans: tuple[Span, ...]) -> bool:
+def within(now: float, spans: tuple[Span, ...]) -> bool:
+    """Whether a moment lies in one of the spans."""
     return any(start <= now < end for start, end in spans)
 
 
@@ -287,11 +288,16 @@ def run(world: World) -> Record:
 
     async def main() -> None:
         truth = Truth(world)
-        lives = [asyncio.create_task(Instance(world, truth, life, record).live()) for life in world.lives]
-        await asyncio.sleep(world.ends)
-        for task in lives:
-            task.cancel()
-        await asyncio.gather(*lives, return_exceptions=True)
+        await live_together([Instance(world, truth, life, record) for life in world.lives], world.ends)
 
     run_loop(main())
     return record
+
+
+async def live_together(instances: Sequence[Instance], ends: float) -> None:
+    """Let instances live until the run ends."""
+    lives = [asyncio.create_task(instance.live()) for instance in instances]
+    await asyncio.sleep(ends)
+    for task in lives:
+        task.cancel()
+    await asyncio.gather(*lives, return_exceptions=True)

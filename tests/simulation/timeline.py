@@ -1,9 +1,9 @@
 """A run as a person reads it: one line for each thing that happened, in order."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import inf
 
-from tests.simulation.check import check
+from tests.simulation.check import Fault, check
 from tests.simulation.run import Event, Record
 from tests.simulation.world import Life
 
@@ -18,7 +18,7 @@ LETTERS = {
 }
 
 
-def timeline(record: Record) -> str:
+def timeline(record: Record, check: Callable[[Record], list[Fault]] = check) -> str:
     """The world, what happened in it, and what was wrong with it."""
     world, timing = record.world, record.world.timing
     faults = check(record)
