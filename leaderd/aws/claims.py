@@ -19,7 +19,7 @@ ACCOUNT = re.compile(r"\d{12}")
 async def open_store(
     setting: str, identity: Identity, imds: Imds, *, timeout: float, environ: Mapping[str, str]
 ) -> Store:
-    """Make the store. Nothing is asked of it yet.
+    """Make the store and its client, which takes a while. Nothing is asked of it yet.
 
     Args:
         setting: what `--claims` says; not `off`.
@@ -29,8 +29,20 @@ async def open_store(
         environ: the environment variables, for AWS_KEY and AWS_SECRET.
 
     Raises:
-        SourceError: the account cannot be found out.
+        SourceError: the account cannot be found out, or there are no credentials.
     """
+    store = await _store(setting, identity, imds, timeout=timeout, environ=environ)
+    try:
+        await store.connect()
+    except BaseException:
+        await store.close()
+        raise
+    return store
+
+
+async def _store(
+    setting: str, identity: Identity, imds: Imds, *, timeout: float, environ: Mapping[str, str]
+) -> S3Store | DynamoStore:
     parts = CLAIMS.fullmatch(setting)
     environment, region = identity.environment, identity.region
     if parts and parts["table"]:

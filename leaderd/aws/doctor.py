@@ -272,7 +272,7 @@ class AwsDoctor:
         return clock_found(*self._dated)
 
     async def _claims(self) -> Finding:
-        if missing := self._missing():
+        if missing := [*([] if self.place.instance_id else ["instance"]), *self._missing()]:
             return await _unchecked("claims", *missing)
         return await claims_found(self._settings, self.place, self._imds, self._environ)
 

@@ -38,6 +38,15 @@ class DynamoStore:
         self._folder = folder
         self._connection = Connection(DYNAMODB, region, timeout=timeout, environ=environ, attempts=ATTEMPTS)
 
+    async def connect(self) -> None:
+        """Make the client: loading the SDK's model of DynamoDB takes a while, which no request should have to wait for.
+
+        Raises:
+            SourceError: there are no credentials.
+        """
+        async with self._connection.asking():
+            pass
+
     async def close(self) -> None:
         """Close the connections."""
         await self._connection.close()

@@ -106,7 +106,7 @@ class Instance:
         """Make the store of the environment's claims. Nothing is asked of it yet.
 
         Raises:
-            SourceError: nobody was introduced, or the account cannot be found out.
+            SourceError: nobody was introduced, or the account cannot be found out, or there are no credentials.
         """
         if self._identity is None:
             raise SourceError("undiscovered", "the environment is not known yet", hint="ask again in a moment")

@@ -50,6 +50,15 @@ class S3Store:
             response_checksum_validation="when_required",
         )
 
+    async def connect(self) -> None:
+        """Make the client: loading the SDK's model of S3 takes a while, which no request should have to wait for.
+
+        Raises:
+            SourceError: there are no credentials.
+        """
+        async with self._connection.asking():
+            pass
+
     async def close(self) -> None:
         """Close the connections."""
         await self._connection.close()

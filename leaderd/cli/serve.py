@@ -6,7 +6,6 @@ import sys
 
 import click
 
-from leaderd import log
 from leaderd.cli.options import fail, options, settings_or_exit
 from leaderd.errors import CannotStartError, LeaderdError
 
@@ -19,8 +18,10 @@ def serve(**flags: str | None) -> None:
     Every option can also be set as LEADERD_… in the environment, such as LEADERD_POLL_INTERVAL=10. A flag wins.
     """
     settings = settings_or_exit(flags)
+    from leaderd import log  # noqa: PLC0415  other commands start faster without it
+    from leaderd.daemon.app import serve as run  # noqa: PLC0415  the same
+
     log.configure(settings.log_format, settings.log_level)
-    from leaderd.daemon.app import serve as run  # noqa: PLC0415  other commands start faster without it
 
     try:
         asyncio.run(run(settings, os.environ))

@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 AGAIN = 2.0
 """Seconds between two attempts to open a store that did not answer, or did not pass its trial."""
+MAKING = 15.0
+"""Seconds that may be spent to find the store and make its client: local sources, and work for the processor."""
 SLOW = "look at the network between here and AWS (NAT, VPC endpoint), or raise --request-timeout"
 REPORT = "this is a defect of leaderd or of a library: please report it"
 
@@ -131,7 +133,7 @@ class Ledger:
     async def _tried(self) -> Store:
         store: Store | None = None
         try:
-            store = await self._make_store()
+            store = await self._made()
             await self._ask("trial", lambda: try_out(store))
         except BaseException as error:  # also where who asked for it has gone away
             if isinstance(error, SourceError):
@@ -141,6 +143,13 @@ class Ledger:
                 await store.close()
             raise
         return store
+
+    async def _made(self) -> Store:
+        try:
+            async with self._clock.timeout(MAKING):
+                return await self._make_store()
+        except TimeoutError as error:
+            raise SourceError("timeout", f"the claims' store was not found within {MAKING:g} s", hint=SLOW) from error
 
     async def _ask(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
         """Await a call of the store, within the limit. Whatever goes wrong in it is a SourceError."""

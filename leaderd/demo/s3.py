@@ -60,12 +60,12 @@ class S3(Calls):
     def app(self) -> web.Application:
         """The service as an application."""
         app = web.Application(client_max_size=1 << 24)
-        app.add_routes([web.route("*", "/{bucket}", self._serve), web.route("*", "/{bucket}/{key:.*}", self._serve)])
+        app.add_routes([web.route("*", path, self._serve) for path in ("/", "/{bucket}", "/{bucket}/{key:.*}")])
         return app
 
     async def _serve(self, request: web.Request) -> web.Response:
         signed = await SignedRequest.read(request)
-        key = unquote(request.match_info.get("key", ""))
+        name, key = request.match_info.get("bucket", ""), unquote(request.match_info.get("key", ""))
         operation = OPERATIONS.get((request.method, bool(key)), "Unknown")
         caller, fault = "-", StoreFault.NONE
         try:
@@ -76,10 +76,10 @@ class S3(Calls):
                 self.note(caller, operation, fault.name.lower())
                 return await _deliver(request, fault, web.Response())
             _refuse(fault, operation, credentials, signed)
-            answer = self._perform(operation, request.match_info["bucket"], key, signed, fault)
+            answer = self._perform(operation, name, key, signed, fault)
         except ApiError as error:
             self.note(caller, operation, error.code)
-            return _error(error, self.buckets.get(request.match_info["bucket"]))
+            return _error(error, self.buckets.get(name))
         self.note(caller, operation, "ok" if fault is StoreFault.NONE else fault.name.lower())
         return await _deliver(request, fault, answer)
 

@@ -33,7 +33,7 @@ GOOD = Metadata('{"accountId": "123456789012", "region": "eu-west-1"}')
         ("dynamodb://jobs", "dynamodb://jobs/shop-prod"),
     ],
 )
-async def test_where(setting, where):
+async def test_where(sdk, setting, where):
     """Each setting has its place, with a part of its own for each environment."""
     store = await open_store(setting, IDENTITY, GOOD, timeout=5, environ={})
     assert store.where == where
@@ -48,7 +48,7 @@ async def test_an_account_that_is_not_known(document):
     assert "--claims s3://BUCKET" in caught.value.hint
 
 
-async def test_the_account_is_not_needed_for_a_bucket_that_is_named():
+async def test_the_account_is_not_needed_for_a_bucket_that_is_named(sdk):
     """Nothing is asked where nothing needs to be."""
     store = await open_store("s3://my-bucket", IDENTITY, Metadata(None), timeout=5, environ={})
     await store.close()
@@ -63,3 +63,10 @@ async def test_imds_that_does_not_answer(aws, daemon):
     answer = await lost.get("/claims/a", method="POST")
     assert answer.status == 503
     assert "does not know yet who it is: IMDS answered 503" in answer.body["reason"]
+
+
+async def test_no_credentials(aws, sdk):
+    """A store that cannot be asked for want of credentials is none."""
+    aws.cloud.instances[aws.cloud.members[0]].has_profile = False
+    with pytest.raises(SourceError, match="there are no AWS credentials"):
+        await open_store("s3", IDENTITY, GOOD, timeout=5, environ={})

@@ -7,7 +7,7 @@ import pytest
 from leaderd.aws.doctor import AwsDoctor
 from leaderd.config import load
 from leaderd.demo.cloud import ImdsFault
-from leaderd.demo.faults import Fault
+from leaderd.demo.faults import Fault, StoreFault
 from tests.daemons import secrets
 
 CHECKS = [
@@ -125,7 +125,7 @@ async def test_metadata_in_trouble(examine, me, monkeypatch, fault, token, words
     assert failed(findings) == ["token", "credentials"]
     assert token in findings["token"].finding
     assert words in findings["token"].mend
-    assert unchecked(findings) == ["instance", "roster", "member", "order", "clock"]
+    assert unchecked(findings) == ["instance", "roster", "member", "order", "clock", "claims"]
     assert findings["roster"].finding == "not checked: needs credentials"
 
 
@@ -154,10 +154,11 @@ async def test_metadata_breaks_after_the_token(examine, monkeypatch):
 
 
 async def test_without_identity_document(examine, monkeypatch):
-    """A document that cannot be read costs the details only."""
+    """A document that cannot be read costs the details, and the bucket, which has the account in its name."""
     monkeypatch.setattr("leaderd.demo.metadata._identity", lambda *_: "[1")
     findings = await examine()
-    assert failed(findings) == []
+    assert failed(findings) == ["claims"]
+    assert "s3://BUCKET" in findings["claims"].mend
     assert findings["instance"].finding == "i-00000000000000001"
 
 
@@ -216,8 +217,9 @@ async def test_wrong_keys(examine, me):
     me.has_profile = False
     findings = await examine(environ={"AWS_KEY": "short", "AWS_SECRET": "x"})
     assert "short," not in findings["credentials"].finding
-    assert failed(findings) == ["roster"]
+    assert failed(findings) == ["roster", "claims"]
     assert "InvalidClientTokenId" in findings["roster"].finding
+    assert "InvalidAccessKeyId" in findings["claims"].finding
     assert "the keys that are set" in findings["roster"].mend
 
 
@@ -355,3 +357,51 @@ async def test_clock(examine, aws, fault):
     assert findings["clock"].ok is False
     assert findings["clock"].finding.startswith(("60 s behind", "59 s behind", "61 s behind"))
     assert "chrony" in findings["clock"].mend
+
+
+async def test_claims(examine, aws):
+    """The store is read, and written under a condition that cannot hold: nothing in it changes."""
+    findings = await examine()
+    where = "s3://elasticbeanstalk-eu-west-1-123456789012/leaderd/claims/shop-prod"
+    assert findings["claims"].finding.startswith(f"{where} can be read and written, and heeds conditions, in ")
+    assert [call.action for call in aws.s3.log] == ["GetObject", "PutObject"]
+    assert aws.s3.buckets["elasticbeanstalk-eu-west-1-123456789012"].objects == {}
+
+
+async def test_claims_that_are_off(examine, aws):
+    """Nothing is asked."""
+    assert (await examine(claims="off"))["claims"].finding == "claims are off"
+    assert aws.s3.count() == 0
+
+
+async def test_claims_that_are_denied(examine, aws):
+    """The missing permission is named, and what allows all that claims need is printed."""
+    aws.cloud.store_faults.everyone = StoreFault.DENY
+    finding = (await examine())["claims"]
+    assert (finding.ok, finding.finding) == (False, "S3 answered AccessDenied: s3:GetObject is not allowed")
+    first, *lines = finding.mend.splitlines()
+    assert first.startswith("allow this to the role aws-elasticbeanstalk-ec2-role")
+    assert [json.loads(line)["Action"] for line in lines] == [["s3:GetObject", "s3:PutObject"], "s3:ListBucket"]
+
+
+async def test_claims_in_a_store_that_ignores_conditions(examine, aws):
+    """Such a store is no use, and the daemon refuses it as well."""
+    aws.cloud.store_faults.everyone = StoreFault.UNCONDITIONAL
+    finding = (await examine())["claims"]
+    assert "ignores the conditions of writes" in finding.finding
+    assert "DynamoDB" in finding.mend
+
+
+async def test_claims_in_a_bucket_that_is_not_there(examine):
+    """It is named, with what to do."""
+    finding = (await examine(claims="s3://nobodys"))["claims"]
+    assert finding.finding == "there is no bucket nobodys"
+    assert "s3://BUCKET" in finding.mend
+
+
+async def test_claims_that_hang(examine, aws):
+    """A store that does not answer is given up."""
+    aws.cloud.store_faults.everyone = StoreFault.HANG
+    finding = (await examine(request_timeout=0.5))["claims"]
+    assert finding.ok is False
+    assert "did not answer" in finding.finding

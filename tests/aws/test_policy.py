@@ -6,8 +6,9 @@ import pytest
 from leaderd.aws.beanstalk import Beanstalk
 from leaderd.aws.policy import environment_arn, mending, policy
 from leaderd.aws.remedies import missing_permission
+from leaderd.aws.s3 import S3Store
 from leaderd.core.roster import Order
-from leaderd.demo.faults import Fault
+from leaderd.demo.faults import Fault, StoreFault
 from leaderd.errors import SourceError
 
 ROSTER = "elasticbeanstalk:DescribeEnvironmentResources"
@@ -97,3 +98,60 @@ async def test_whatever_aws_denies(aws, fault, known):
             assert allows({"Statement": [mending(action, **given)]}, action, resource)
     await beanstalk.close()
     assert aws.beanstalk.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("claims", "wanted"),
+    [
+        ("off", {}),
+        (
+            "s3",
+            {
+                "s3:GetObject": "arn:aws:s3:::elasticbeanstalk-eu-west-1-123456789012/leaderd/claims/shop-prod/*",
+                "s3:PutObject": "arn:aws:s3:::elasticbeanstalk-eu-west-1-123456789012/leaderd/claims/shop-prod/*",
+                "s3:ListBucket": "arn:aws:s3:::elasticbeanstalk-eu-west-1-123456789012",
+            },
+        ),
+        (
+            "s3://jobs/of/mine",
+            {
+                "s3:GetObject": "arn:aws:s3:::jobs/of/mine/shop-prod/*",
+                "s3:PutObject": "arn:aws:s3:::jobs/of/mine/shop-prod/*",
+                "s3:ListBucket": "arn:aws:s3:::jobs",
+            },
+        ),
+        ("s3://jobs", {"s3:PutObject": "arn:aws:s3:::jobs/shop-prod/*"}),
+        (
+            "dynamodb://jobs",
+            {
+                "dynamodb:GetItem": "arn:aws:dynamodb:eu-west-1:123456789012:table/jobs",
+                "dynamodb:UpdateItem": "arn:aws:dynamodb:eu-west-1:123456789012:table/jobs",
+            },
+        ),
+    ],
+)
+def test_claims(claims, wanted):
+    """Each store needs to be read and written, where the claims of this environment are."""
+    document = policy(Order.LISTED, claims, environment="shop-prod", region="eu-west-1", account="123456789012")
+    found = {action: to for action, to in actions(document).items() if action.startswith(("s3:", "dynamodb:"))}
+    assert wanted.items() <= found.items()
+    assert bool(found) == bool(wanted)
+
+
+def test_claims_in_other_partitions():
+    """China's ARNs begin otherwise."""
+    document = policy(Order.LISTED, "s3", environment=None, region="cn-north-1")
+    assert actions(document)["s3:ListBucket"] == "arn:aws-cn:s3:::elasticbeanstalk-cn-north-1-*"
+
+
+async def test_the_policy_allows_what_the_store_does(aws, sdk):
+    """Each call of the store is allowed by the policy, action and resource."""
+    document = policy(Order.LISTED, "s3://elasticbeanstalk-eu-west-1-123456789012/x", environment="shop", region=None)
+    store = S3Store("elasticbeanstalk-eu-west-1-123456789012", "x/shop", "eu-west-1", timeout=5, environ={})
+    aws.cloud.store_faults.everyone = StoreFault.DENY
+    for call in (store.read("a"), store.swap("a", "{}", None)):
+        with pytest.raises(SourceError) as caught:
+            await call
+        action = missing_permission(caught.value.message)
+        assert allows(document, action, "arn:aws:s3:::elasticbeanstalk-eu-west-1-123456789012/x/shop/a.json")
+    await store.close()

@@ -55,7 +55,6 @@ async def test_a_request_each(make_store, aws):
         (StoreFault.ERROR_500, "failing", "S3 answered InternalError"),
         (StoreFault.HANG, "timeout", "S3 did not answer in time"),
         (StoreFault.DROP, "broken", "asking S3 failed"),
-        (StoreFault.HTML, "broken", "the answer is not one of S3"),
     ],
 )
 @pytest.mark.parametrize("operation", ["read", "write"])
@@ -152,3 +151,12 @@ async def test_older_keys(make_store, aws, monkeypatch):
     assert (await store.read(TRIAL)).text is None
     assert aws.s3.count(caller="older") == 1
     assert "AWS_ACCESS_KEY_ID" not in os.environ
+
+
+async def test_web_pages(make_store, aws):
+    """What a proxy answers in the place of S3 is no answer, to a read and to a write."""
+    store = make_store()
+    aws.cloud.store_faults.everyone = StoreFault.HTML
+    read, written = await failure(store.read("a")), await failure(store.swap("a", "{}", None))
+    assert (read.kind, written.kind) == ("broken", "failing")
+    assert "the answer is not one of S3" in read.message

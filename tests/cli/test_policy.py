@@ -27,6 +27,18 @@ async def test_policy():
                 "Action": "autoscaling:DescribeAutoScalingGroups",
                 "Resource": "*",
             },
+            {
+                "Sid": "LeaderdClaims",
+                "Effect": "Allow",
+                "Action": ["s3:GetObject", "s3:PutObject"],
+                "Resource": "arn:aws:s3:::elasticbeanstalk-*-*/leaderd/claims/*/*",
+            },
+            {
+                "Sid": "LeaderdClaimsMissing",
+                "Effect": "Allow",
+                "Action": "s3:ListBucket",
+                "Resource": "arn:aws:s3:::elasticbeanstalk-*-*",
+            },
         ],
     }
 

@@ -157,3 +157,39 @@ async def test_a_store_that_hangs_is_cut(journal):
         await ledger.read("invoices")
     assert caught.value.kind == "timeout"
     assert asyncio.get_running_loop().time() - start == 5
+
+
+@pytest.mark.looptime
+async def test_a_store_that_cannot_be_found_in_time(journal):
+    """Where the account or credentials hang, a claim is answered all the same."""
+
+    async def make():
+        await asyncio.Event().wait()
+
+    ledger = Ledger(make, limit=5, clock=LoopClock(), journal=journal)
+    with pytest.raises(SourceError, match="was not found within 15 s") as caught:
+        await ledger.open()
+    assert caught.value.kind == "timeout"
+
+
+async def test_who_opens_it_goes_away(clock, journal):
+    """A store whose trial was given up is closed, and the next claim makes another."""
+    made, asked = [], asyncio.Event()
+
+    class Hanging(MemoryStore):
+        async def swap(self, job, text, version):
+            asked.set()
+            await asyncio.Event().wait()
+
+    async def make():
+        made.append(MemoryStore() if made else Hanging())
+        return made[-1]
+
+    ledger = Ledger(make, limit=5, clock=clock, journal=journal)
+    opening = asyncio.create_task(ledger.open())
+    await asked.wait()
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert made[0].closed
+    assert await ledger.open() is made[1]

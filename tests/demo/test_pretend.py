@@ -43,18 +43,20 @@ async def test_environ(aws):
     """The environment leads nowhere but to loopback, and names a region only when asked."""
     environ = aws.environ(aws.cloud.members[0])
     urls = [value for value in environ.values() if "://" in value]
-    assert len(urls) == 2
+    assert len(urls) == 3
     assert all(url.startswith("http://127.0.0.1:") for url in urls)
     assert environ["AWS_CONFIG_FILE"] == environ["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
     assert not {name for name in environ if "REGION" in name}
     assert aws.environ(aws.cloud.members[0], region=True)["AWS_DEFAULT_REGION"] == aws.cloud.region
 
 
-@pytest.mark.parametrize("service", ["beanstalk", "imds"])
+@pytest.mark.parametrize("service", ["beanstalk", "s3", "imds"])
 async def test_close_and_open(aws, session, service):
     """A closed service refuses connections, and is back on the same port afterwards."""
     instance_id = aws.cloud.members[0]
-    listener = aws.beanstalk_listener if service == "beanstalk" else aws.imds_listeners[instance_id]
+    listener = {"beanstalk": aws.beanstalk_listener, "s3": aws.s3_listener, "imds": aws.imds_listeners[instance_id]}[
+        service
+    ]
     url = listener.url
     await listener.close()
     with pytest.raises(ClientConnectorError):
