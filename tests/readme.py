@@ -69,9 +69,9 @@ def on_port(text, port):
 
 def in_shell(line, port):
     """The words that run a command line as cron does, with a job that says so, and this checkout's leaderd."""
-    line = line.replace(
-        "/opt/leaderd/bin/leaderd check", f"{shlex.quote(sys.executable)} -m leaderd check --port {PORT}"
-    )
+    for command in ("check", "run"):
+        ours = f"{shlex.quote(sys.executable)} -m leaderd {command} --port {PORT}"
+        line = line.replace(f"/opt/leaderd/bin/leaderd {command}", ours)
     return ["/bin/sh", "-c", on_port(line, port).replace(JOB, "echo ran")]
 
 

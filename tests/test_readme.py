@@ -33,6 +33,8 @@ from tests.readme import (
 )
 
 ASK = f"curl -fso /dev/null http://{DAEMON}/leader"
+CLAIM = f"curl -fso /dev/null -X POST http://{DAEMON}/claims/invoices && /opt/app/send-invoices"
+RUN = "/opt/leaderd/bin/leaderd run invoices -- /opt/app/send-invoices"
 CRON = f"{ASK} && /opt/app/send-invoices"
 AGAIN = CRON.replace("http", "-m 1 --retry 3 --retry-delay 1 --retry-connrefused --retry-max-time 3 http")
 CHECK = "/opt/leaderd/bin/leaderd check >/dev/null && /opt/app/send-invoices"
@@ -44,6 +46,8 @@ RUN_HERE = {
     "make demo": "what it would do is checked; tests/e2e runs it",
     "make test": "what it would do is checked; it is what runs this, so it cannot be run here",
     SHOW: "asks a daemon, and the next block is compared with the answer",
+    CLAIM: "run on two instances at once",
+    RUN: "the same",
     CRON: "run in every situation, also with a proxy that lies",
     AGAIN: "run in every situation",
     CHECK: "run in every situation, also with a proxy that lies",
@@ -58,6 +62,7 @@ INLINE = {
     "make e2e": "runs tests/e2e",
     "/opt/leaderd/bin/leaderd serve": "the unit says so, which is checked; tests/e2e starts it",
     "leaderd serve": "see there",
+    "leaderd run": "part of a recipe",
     "curl -f": "part of a recipe",
     "curl --retry": "part of a recipe",
     "leaderd doctor": "has tests of its own",
@@ -84,8 +89,8 @@ def test_every_command_in_the_text_is_accounted_for():
 
 def test_cron_line_is_the_same_everywhere():
     """The first thing in the README is the line that is also in the bundle's crontab and in the timer's service."""
-    assert only_first_crontab() == f"* * * * * root {CRON}\n"
-    assert f"* * * * * root {CRON}\n" in (TOP / "beanstalk/.ebextensions/leaderd-cron.config").read_text()
+    assert only_first_crontab() == f"* * * * * root {CLAIM}\n"
+    assert f"* * * * * root {CLAIM}\n" in (TOP / "beanstalk/.ebextensions/leaderd-cron.config").read_text()
     assert f"ExecCondition=/usr/bin/{ASK}\n" in (TOP / "systemd/nightly-report.service").read_text()
 
 
@@ -139,6 +144,16 @@ async def ran_in(name, aws, daemon):
             *([runs(in_shell(CRON, port))] if name != "silent" else []),  # it waits: see below
         )
     return set(done)
+
+
+@pytest.mark.parametrize("line", [CLAIM, RUN], ids=["curl", "leaderd run"])
+async def test_claims(aws, daemon, line):
+    """Of two instances that run the line at once one runs the job, in each tick that was claimed."""
+    ports = [(await daemon(number=number)).port for number in (0, 1)]
+    ran = await asyncio.gather(*(runs(in_shell(line, port)) for port in ports))
+    _, out, _ = await run("curl", "-s", f"http://127.0.0.1:{ports[0]}/claims/invoices", environ=clean_environ())
+    claims = json.loads(out)["claims"]
+    assert sum(ran) == len(claims) == len({claim["key"] for claim in claims})
 
 
 async def timed(recipe):
@@ -236,8 +251,8 @@ def test_figures():
 
 def test_answers():
     """The table of answers has what the daemon itself lists at `/`."""
-    listed = re.findall(r"^(GET /\w*)", INDEX, re.MULTILINE)
-    assert re.findall(r"^\| `(GET /\w*)` \|", README, re.MULTILINE) == listed
+    listed = re.findall(r"^([A-Z]+ /[\w/]*)", INDEX, re.MULTILINE)
+    assert re.findall(r"^\| `([A-Z]+ /[\w/]*)` \|", README, re.MULTILINE) == listed
 
 
 def test_permissions():
