@@ -68,7 +68,7 @@ def harmless():
 
 def before_a_minute():
     """Wait until a minute begins in a few seconds. Returns when that is."""
-    until(lambda: MINUTE - 7 <= time.time() % MINUTE <= MINUTE - 4, MINUTE + 5, "a minute begins soon")
+    until(lambda: MINUTE - 5 <= time.time() % MINUTE <= MINUTE - 3, MINUTE + 5, "a minute begins soon")
     return (int(time.time()) // MINUTE + 1) * MINUTE
 
 
