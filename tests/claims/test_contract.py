@@ -40,8 +40,10 @@ class TestPretendS3(StoreContract):
     """The S3 of the pretend AWS."""
 
     @pytest.fixture
-    def address(self, aws, sdk):
+    def address(self, aws, sdk, monkeypatch):
         """Where it listens."""
+        # Twenty clients in one process fetch their keys at once: longer than the second that the SDK gives one.
+        monkeypatch.setenv("AWS_METADATA_SERVICE_TIMEOUT", "20")
         return "127.0.0.1", aws.s3_listener.port
 
     @pytest.fixture

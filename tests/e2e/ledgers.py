@@ -61,9 +61,10 @@ def shown(at):
     return datetime.fromtimestamp(at // MINUTE * MINUTE, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def harmless():
-    """Wait for a moment in which no job is being started."""
-    until(lambda: int(time.time()) % MINUTE in HARMLESS, MINUTE, "no job is being started")
+def harmless(takes=0):
+    """Wait for a moment in which no job is being started, nor will be while something takes so many seconds."""
+    span = range(HARMLESS.start, HARMLESS.stop - takes)
+    until(lambda: int(time.time()) % MINUTE in span, MINUTE, "no job is being started")
 
 
 def before_a_minute():
