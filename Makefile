@@ -4,6 +4,7 @@ PYTHON ?= $(firstword $(foreach python,python3.13 python3.12 python3.11 python3,
 VENV ?= .venv
 RUN := $(VENV)/run.ready
 DEV := $(VENV)/dev.ready
+NODE := $(VENV)/dynamodb/ready
 # The lock files are complete, and pip before 23.3 resolves extras past them: nothing is to be resolved.
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps
 COMPILE := $(VENV)/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
@@ -41,7 +42,7 @@ simulate: $(DEV)
 	@$(VENV)/bin/python -m tests.simulation --claims --seeds 10000
 
 # Real hosts: needs root, and the packages of tests/e2e/install-debian.sh.
-e2e: $(DEV)
+e2e: $(DEV) $(NODE)
 	@$(VENV)/bin/python -m pytest tests/e2e -p no:xdist --capture=tee-sys --durations=0 --durations-min=2 $(ARGS)
 
 # Every change of one place in the rules that mutmut can think of: does a test notice? A few minutes.
@@ -105,4 +106,11 @@ $(RUN): requirements.lock pyproject.toml | $(VENV)/bin/python
 
 $(DEV): requirements-dev.lock $(RUN)
 	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# A server for tests/e2e/test_dynamodb.py. What npm would run at an installation is only for databases on disk.
+$(NODE): tests/e2e/dynamodb/package.json tests/e2e/dynamodb/package-lock.json | $(VENV)/bin/python
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
+	@npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

@@ -1,6 +1,5 @@
 """The contract of stores, held by the pretend S3, and by the S3 and the DynamoDB of moto's server."""
 
-import asyncio
 import sys
 
 import pytest
@@ -9,16 +8,9 @@ from leaderd.aws.dynamodb import DynamoStore
 from leaderd.aws.s3 import S3Store
 from tests.claims.claimers import Stores
 from tests.claims.contract import StoreContract
-from tests.daemons import PATIENCE, clean_environ
+from tests.claims.servers import ENVIRON, server
 
 BUCKET = "elasticbeanstalk-eu-west-1-123456789012"
-ENVIRON = {
-    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
-    "AWS_SECRET_ACCESS_KEY": "secret",
-    "AWS_CONFIG_FILE": "/dev/null",
-    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-    "NO_PROXY": "127.0.0.1",
-}
 TABLE = {
     "TableName": "leaderd",
     "KeySchema": [{"AttributeName": "job", "KeyType": "HASH"}],
@@ -48,8 +40,10 @@ class TestPretendS3(StoreContract):
     """The S3 of the pretend AWS."""
 
     @pytest.fixture
-    def address(self, aws, sdk):
+    def address(self, aws, sdk, monkeypatch):
         """Where it listens."""
+        # Twenty clients in one process fetch their keys at once: longer than the second that the SDK gives one.
+        monkeypatch.setenv("AWS_METADATA_SERVICE_TIMEOUT", "20")
         return "127.0.0.1", aws.s3_listener.port
 
     @pytest.fixture
@@ -73,22 +67,8 @@ class Moto(StoreContract):
         """A server of its own, for as long as a test."""
         for name, value in ENVIRON.items():
             monkeypatch.setenv(name, value)
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-W", "ignore", "-c", MOTO),
-            env=clean_environ(),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        try:
-            async with asyncio.timeout(PATIENCE):
-                port = await _port(process.stderr)
-            draining = asyncio.create_task(process.stderr.read())
-            yield "127.0.0.1", port
-            draining.cancel()
-        finally:
-            process.kill()
-            await process.wait()
+        async with server(sys.executable, "-W", "ignore", "-c", MOTO) as address:
+            yield address
 
     @pytest.fixture
     def through(self, monkeypatch):
@@ -121,11 +101,3 @@ class TestMotoDynamoDb(Moto):
             async with (await stores())._connection.asking() as client:
                 await client.create_table(**TABLE)
             yield stores
-
-
-async def _port(lines):
-    """The port in what a server says when it listens: ` * Running on http://127.0.0.1:5000`."""
-    async for line in lines:
-        if b"Running on" in line:
-            return int(line.rstrip().rpartition(b":")[2])
-    raise AssertionError("the server has ended")

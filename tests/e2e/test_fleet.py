@@ -1,23 +1,22 @@
 """A fleet of real hosts, from the installation by the hook to the end of two leaders. The tests build on each other."""
 
+import json
 import shlex
-from collections import Counter
 from itertools import pairwise
 
 import pytest
 
-from tests.e2e import ebextensions
+from tests.e2e import ledgers
 from tests.e2e.conftest import CONFIG_HOOK, HOOK, SECRET
 from tests.e2e.hosts import TOP
+from tests.e2e.ledgers import CLAIMED, JOBS, runs
 from tests.e2e.waiting import until
 
 LEADER = "http://127.0.0.1:5323/leader"
 ANY_TIME = 40  # seconds, for what takes a few
 SLACK = 5  # seconds above what the protocol promises, for a busy machine
-LEDGER = "/var/log/invoices"
-JOB = f"""#!/bin/bash
-date +%H:%M >>{LEDGER}
-"""
+CLAIMS = "http://127.0.0.1:5323/claims"
+TIMER_LEDGER = "/var/log/timer.ledger"
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -50,13 +49,11 @@ def test_only_the_daemons_own_settings_reach_it(leader):
     assert "LEADERD_GUARD=0.5" in environ
 
 
-def test_cron_job_is_set_up_by_ebextensions(fleet):
-    """The .ebextensions file puts the crontab in place, and leaves no second copy that cron would run."""
+def test_cron_jobs_are_set_up_by_ebextensions(fleet):
+    """The .ebextensions file puts its crontab in place, and leaves no second copy that cron would run."""
+    ledgers.install(fleet)
     for host in fleet.hosts:
-        host.write("/opt/app/send-invoices", JOB, 0o755)
-        for _ in range(2):
-            ebextensions.apply(host, fleet.bundle / ".ebextensions" / "leaderd-cron.config")
-        assert host.says("ls", "/etc/cron.d") == "leaderd-jobs"
+        assert host.says("ls", "/etc/cron.d").split() == ["leaderd-jobs", "more-jobs"]
 
 
 def test_any_user_may_ask(leader, followers):
@@ -91,7 +88,7 @@ def test_timer_runs_on_the_leader_alone(fleet, leader, followers):
     """The systemd timer starts the job on the leader; on the others it is skipped, which is no failure."""
     for host in fleet.alive:
         host.write(
-            "/opt/app/nightly-report", f"#!/bin/sh\n: ${{DATABASE_PASSWORD:?}}\necho report >>{LEDGER}.timer\n", 0o755
+            "/opt/app/nightly-report", f"#!/bin/sh\n: ${{DATABASE_PASSWORD:?}}\necho report >>{TIMER_LEDGER}\n", 0o755
         )
         for name in ("nightly-report.service", "nightly-report.timer"):
             host.write(f"/etc/systemd/system/{name}", (TOP / "systemd" / name).read_text())
@@ -99,12 +96,12 @@ def test_timer_runs_on_the_leader_alone(fleet, leader, followers):
         host.write("/etc/systemd/system/nightly-report.timer.d/soon.conf", soon)
         host.run("systemctl", "daemon-reload")
         host.run("systemctl", "start", "nightly-report.timer")
-    until(lambda: "report" in leader.read_disk(f"{LEDGER}.timer"), ANY_TIME, "the timer's job has run")
+    until(lambda: "report" in leader.read_disk(TIMER_LEDGER), ANY_TIME, "the timer's job has run")
     for host in followers:
         until(
             lambda host=host: host.property("Result", "nightly-report") == "exec-condition", ANY_TIME, "it was skipped"
         )
-        assert host.read_disk(f"{LEDGER}.timer") == ""
+        assert host.read_disk(TIMER_LEDGER) == ""
         assert host.ok("systemctl", "is-system-running")
     for host in fleet.alive:
         host.run("systemctl", "stop", "nightly-report.timer")
@@ -124,6 +121,7 @@ def test_deployment_of_the_same_version_changes_nothing(fleet, leader):
 
 def test_changed_property_restarts_the_daemon_which_leads_at_once(fleet, leader):
     """A changed property reaches the daemon by a restart, over which it keeps its streak."""
+    ledgers.harmless(takes=5)
     pid = leader.property("MainPID")
     leader.run("sh", "-c", "echo LEADERD_LOG_LEVEL=debug >>/opt/elasticbeanstalk/deployment/env")
     assert "started" in fleet.deploy(leader, CONFIG_HOOK)
@@ -136,6 +134,7 @@ def test_changed_property_restarts_the_daemon_which_leads_at_once(fleet, leader)
 
 def test_upgrade_restarts_the_daemon_which_leads_at_once(fleet, leader):
     """Another version is installed beside the one that runs, takes its place with its streak, and the old one goes."""
+    ledgers.harmless(takes=20)
     before = leader.says("readlink", "/opt/leaderd")
     leader.run("sh", "-c", "echo '# another' >>/var/app/current/.leaderd/requirements.lock")
     said = fleet.deploy(leader)
@@ -163,17 +162,19 @@ def test_failed_installation_does_not_fail_the_deployment(fleet, leader):
     assert "nothing has changed" in fleet.deploy(leader)
 
 
-def test_cron_runs_the_job_on_one_host_in_each_minute(fleet):
-    """Real cron, at real minutes: every minute has one run, in the whole fleet together."""
-    until(lambda: len(runs(fleet)) >= 2, 150, "cron has run the job in two minutes")
-    for host in fleet.alive:
-        log = host.says("journalctl", "--unit=crond", "--output=cat", "--no-pager")
-        assert "send-invoices" in log, f"cron of {host.name} did not ask"
-    assert set(runs(fleet).values()) == {1}
+def test_cron_runs_each_job_on_one_host_in_each_minute(fleet):
+    """Real cron, at real minutes: every minute has one run of each job, in the whole fleet together."""
+    for job, (program, _) in JOBS.items():
+        until(lambda job=job: len(runs(fleet, job)) >= 2, 150, f"cron has run {job} in two minutes")
+        for host in fleet.alive:
+            log = host.says("journalctl", "--unit=crond", "--output=cat", "--no-pager")
+            assert program in log, f"cron of {host.name} did not ask"
+        assert set(runs(fleet, job).values()) == {1}
 
 
 def test_killed_daemon_is_back_and_leads_at_once(leader, timing):
     """After kill -9 systemd starts the daemon again, and it leads without a new hold-down, by its state file."""
+    ledgers.harmless()
     pid = leader.property("MainPID")
     leader.run("kill", "-KILL", pid)
     until(lambda: leader.property("MainPID") not in {pid, "0"}, ANY_TIME, "systemd has started it again")
@@ -189,6 +190,7 @@ def assert_led_on(host):
 
 def test_stopped_daemon_is_restarted_by_the_watchdog(leader):
     """A daemon that hangs is ended and started again by systemd."""
+    ledgers.harmless()
     pid = leader.property("MainPID")
     leader.run("kill", "-STOP", pid)
     until(lambda: leader.property("MainPID") not in {pid, "0"}, ANY_TIME, "the watchdog has restarted it")
@@ -199,6 +201,7 @@ def test_stopped_daemon_is_restarted_by_the_watchdog(leader):
 @pytest.mark.parametrize("run_survives", [False, True], ids=["run is empty", "run survived"])
 def test_state_file_of_another_boot_is_not_believed(leader, timing, run_survives):
     """After a reboot the instance that EB still lists first waits out its probation, even with the file in place."""
+    ledgers.harmless()
     leader.reboot(run_survives=run_survives)
     until(leader.leads, ANY_TIME, "it leads again")
     assert leader.status()["uptime"] > timing.probation
@@ -219,11 +222,16 @@ def test_leader_without_network_stops_saying_yes(fleet, leader, timing):
 
 
 def test_another_leads_after_the_leader_was_terminated(fleet, leader, timing):
-    """When the leader's host is gone, and EB has dropped it, another one leads within the bound."""
+    """When the leader's host is gone, and EB has dropped it, another one leads within the bound.
+
+    A minute begins meanwhile: that no one leads is no reason to leave out a job that is claimed.
+    """
+    fleet.last_minute = ledgers.before_a_minute()
     leader.kill()
     fleet.room.ask("drop", leader.id)
     others = [host for host in fleet.alive if host is not leader]
     assert fleet.leader(timing.failover_bound + SLACK) in others
+    ledgers.await_runs(fleet, fleet.last_minute)
 
 
 def test_no_two_hosts_ever_said_yes_at_once(fleet):
@@ -235,13 +243,48 @@ def test_no_two_hosts_ever_said_yes_at_once(fleet):
 
 
 def test_no_minute_had_two_runs(fleet):
-    """In all that has happened cron ran the job at most once in a minute."""
-    assert max(runs(fleet).values()) == 1
+    """In all that has happened cron ran the job of the leader at most once in a minute."""
+    assert max(runs(fleet, "leader").values()) == 1
 
 
-def runs(fleet):
-    """How often the job ran in each minute, in the fleet as a whole."""
-    return Counter(minute for host in fleet.hosts for minute in host.read_disk(LEDGER).split())
+@pytest.mark.parametrize("job", CLAIMED)
+def test_every_minute_had_one_run_of_what_is_claimed(fleet, job, capsys):
+    """In all that has happened no minute was without a run, and none had two, until after the leader was terminated."""
+    minutes = ledgers.minutes(fleet.first_minute, fleet.last_minute)
+    ran = runs(fleet, job)
+    assert {minute: ran[minute] for minute in minutes} == dict.fromkeys(minutes, 1)
+    with capsys.disabled():
+        led = sum(runs(fleet, "leader")[minute] for minute in minutes)
+        print(f"\n{job} ran once in each of {len(minutes)} minutes; the job that asks /leader in {led}")
+
+
+@pytest.mark.parametrize("job", CLAIMED)
+@pytest.mark.parametrize("job", CLAIMED)
+def test_record_agrees_with_the_ledgers(fleet, job):
+    """`GET /claims/JOB` shows who ran in which minute, with tokens that grow by one."""
+    minutes = ledgers.minutes(fleet.first_minute, fleet.last_minute)
+    shown = claims(fleet.alive[0], job)
+    ran = {(minute, host.id) for host in fleet.hosts for minute in host.read_disk(ledgers.ledger(job)).split()}
+    told = {(claim["key"], claim["holder"]) for claim in shown}
+    assert {each for each in told if each[0] in minutes} == {each for each in ran if each[0] in minutes}
+    tokens = [claim["token"] for claim in reversed(shown)]
+    assert tokens == list(range(1, len(tokens) + 1))
+
+
+def test_record_says_how_the_job_ended(fleet):
+    """`leaderd run` has written down how each run ended, whatever befell the hosts between two minutes."""
+    minutes = ledgers.minutes(fleet.first_minute, fleet.last_minute)
+
+    def outcomes():
+        return [claim["outcome"] for claim in claims(fleet.alive[0], "report") if claim["key"] in minutes]
+
+    until(lambda: all(outcomes()), ANY_TIME, outcomes)
+    assert {outcome["exit_code"] for outcome in outcomes()} == {0}
+
+
+def claims(host, job):
+    """The claims of a job, as a host's daemon shows them."""
+    return json.loads(host.says("curl", "-sf", f"{CLAIMS}/{job}"))["claims"]
 
 
 def yeses(host):
