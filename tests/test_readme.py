@@ -258,7 +258,9 @@ def test_answers():
 def test_permissions():
     """The permissions are those that beanstalk/iam.yaml grants."""
     template = (TOP / "beanstalk/iam.yaml").read_text()
-    granted = {action for actions in re.findall(r"Action: (.*)", template) for action in re.findall(r"\w+:\w+", actions)}
+    granted = {
+        action for actions in re.findall(r"Action: (.*)", template) for action in re.findall(r"\w+:\w+", actions)
+    }
     assert set(re.findall(r"`((?:elasticbeanstalk|autoscaling|s3):[A-Z]\w+)`", README)) == granted
 
 

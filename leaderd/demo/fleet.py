@@ -112,6 +112,14 @@ class Fleet:
         answers = await asyncio.gather(*(sidecar.ask(self._session) for sidecar in asked))
         return {sidecar.instance_id: answer for sidecar, answer in zip(asked, answers, strict=True)}
 
+    async def claim(self) -> tuple[str, ...]:
+        """Let all living instances claim the same tick at once. Returns who has got it."""
+        if self._session is None:
+            raise RuntimeError("Fleet is a context manager: enter it first")
+        asked = list(self.sidecars.values())
+        claimed = await asyncio.gather(*(sidecar.claim(self._session) for sidecar in asked))
+        return tuple(sidecar.instance_id for sidecar, has in zip(asked, claimed, strict=True) if has)
+
     def terminate(self, instance_id: str) -> None:
         """Begin to terminate an instance, as Auto Scaling does: it is told, EB forgets it, its plug is pulled."""
         sidecar = self.sidecars[instance_id]

@@ -120,6 +120,14 @@ class Sidecar:
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError, LookupError, TypeError):
             return SILENT
 
+    async def claim(self, session: aiohttp.ClientSession) -> bool:
+        """Ask `POST /claims/JOB`, as a cron line does each second. Returns whether this instance has the tick."""
+        try:
+            async with session.post(f"http://127.0.0.1:{self.port}/claims/demo?every=1") as response:
+                return response.status == 200
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            return False
+
     def kill(self) -> None:
         """End its process as `kill -9` does."""
         if self.process is not None:

@@ -62,7 +62,7 @@ async def _start(teller: Teller) -> None:
 
 
 async def _steady(teller: Teller) -> None:
-    teller.does("one leads", "Each instance has the same cron job, once a second, and asks its own daemon before.")
+    teller.does("one leads", "Each instance has the same two cron jobs, once a second: one asks /leader, one claims.")
     teller.sees(_who_ran(await teller.ticks(4)))
 
 
@@ -165,4 +165,5 @@ def _who_ran(row: Row) -> str:
         f"{row.zero} ran nowhere" if row.zero else "",
         f"{row.more} ran more than once" if row.more else "",
     ]
-    return f"{row.total} ticks: {', '.join(filter(None, parts))}."
+    claimed = f"By claims {row.claimed_once} of {row.total} ran once."
+    return f"{row.total} ticks by /leader: {', '.join(filter(None, parts))}. {claimed}"

@@ -98,7 +98,7 @@ async def test_keys(window):
     window.press("t")
     await window.shows("terminating i-02257")
     window.press("q")
-    await window.shows(re.escape(LEAVE) + "ticks that ran on")
+    await window.shows(re.escape(LEAVE) + r"\s+/leader\s+claims\s+ticks that ran on")
     await window.shows("None of [0-9]+ ticks ran on two instances")
     assert await window.process.wait() == 0
     assert termios.tcgetattr(window.slave) == window.before

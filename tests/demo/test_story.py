@@ -16,7 +16,7 @@ async def test_whole_story():
         assert len(news) == 1
         assert f"{second} leads. Nobody led for" in told
         assert f"the settings promise {stage.fleet.timing.failover_bound:.1f} s" in told
-        assert "2 ticks: 2 ran nowhere." in told
+        assert "2 ticks by /leader: 2 ran nowhere." in told
         assert lines[-1].startswith("None of ")
         outage = stage.cron.tally.row("API is out")
         assert (outage.one, outage.more) == (0, 0)

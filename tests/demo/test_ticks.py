@@ -10,16 +10,25 @@ A, B = "i-0aaaaaaaaaaaaaaaa", "i-0bbbbbbbbbbbbbbbb"
 def tally(*ticks):
     counted = Tally()
     for phase, *ran in ticks:
-        counted.add(Tick(phase, tuple(ran)))
+        counted.add(Tick(phase, tuple(ran), (A,)))
     return counted
 
 
 def test_counted_by_phase():
     """Each phase counts its ticks by how many instances ran them, and names these in the order of their first run."""
     counted = tally(("calm",), ("calm", B), ("storm", A), ("calm", A), ("calm", B), ("storm", A, B))
-    assert counted.rows == (Row("calm", 1, 3, 0, (B, A)), Row("storm", 0, 1, 1, (A, B)))
+    assert counted.rows == (Row("calm", 1, 3, 0, 0, 4, 0, (A, B)), Row("storm", 0, 1, 1, 0, 2, 0, (A, B)))
     assert [row.total for row in counted.rows] == [4, 2]
-    assert list(counted.recent) == [0, 1, 1, 1, 1, 2]
+
+
+def test_claims_are_counted_beside():
+    """The job that claims has its own columns, and is what the strip of the last ticks shows."""
+    counted = Tally()
+    for claimed in ((), (A,), (B,), (A, B)):
+        counted.add(Tick("storm", (A,), claimed))
+    assert counted.rows == (Row("storm", 0, 4, 0, 1, 2, 1, (A, B)),)
+    assert list(counted.recent) == [0, 1, 1, 2]
+    assert counted.exit_code() == 1
 
 
 @pytest.mark.parametrize(
@@ -39,13 +48,14 @@ def test_exit_code(ticks, code):
 def test_table():
     """The table has a line for each phase, their sums, and the verdict."""
     assert table(tally(("one leads", A), ("gone",), ("gone", B))) == [
-        "ticks that ran on  none  one  two  who ran",
-        "------------------------------------------",
-        "one leads             0    1    0  i-0aaaa",
-        "gone                  1    1    0  i-0bbbb",
-        "all                   1    2    0",
+        "                   /leader            claims",
+        "ticks that ran on     none  one  two    none  one  two  who ran",
+        "------------------------------------------------------------------------",
+        "one leads                0    1    0       0    1    0  i-0aaaa",
+        "gone                     1    1    0       0    2    0  i-0aaaa, i-0bbbb",
+        "all                      1    2    0       0    3    0",
         "",
-        "None of 3 ticks ran on two instances.",
+        "None of 3 ticks ran on two instances. By claims 3 ran on exactly one.",
     ]
 
 
