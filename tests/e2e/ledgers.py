@@ -36,6 +36,7 @@ def ledger(job):
 
 def install(fleet):
     """Put the jobs and their crontabs in place, and note the first minute that finds all of them there."""
+    harmless(takes=15)  # cron goes by whole seconds: what changes again in the second in which it looks it never sees
     for host in fleet.hosts:
         for job, (program, minute) in JOBS.items():
             host.write(program, f'#!/bin/bash\necho "{minute}" >>{ledger(job)}\n', 0o755)
