@@ -263,7 +263,6 @@ def test_every_minute_had_one_run_of_what_is_claimed(fleet, job, capsys):
 
 
 @pytest.mark.parametrize("job", CLAIMED)
-@pytest.mark.parametrize("job", CLAIMED)
 def test_record_agrees_with_the_ledgers(fleet, job):
     """`GET /claims/JOB` shows who ran in which minute, with tokens that grow by one."""
     minutes = ledgers.minutes(fleet.first_minute, fleet.last_minute)
