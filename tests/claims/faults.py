@@ -21,8 +21,20 @@ BEFORE, AFTER = 0.1 * EVERY, 0.35 * EVERY
 FLATTERED = 0.6 * TIMING.hold_down
 """Seconds that each caller is told that it is first: too short for any of them to lead by it."""
 MISHAPS = (StoreFault.LOST, StoreFault.DROP, StoreFault.CONFLICT, StoreFault.THROTTLE, StoreFault.ERROR_500)
-REQUESTS = 60
-"""Requests to the store of which every other one, by chance, meets a mishap."""
+
+
+class Mishaps(dict):
+    """Every other request, by chance, meets a mishap, but none of one instance: it can reach the store."""
+
+    def __init__(self, spared):
+        super().__init__()
+        self._spared = spared
+        self._random = Random(1)
+
+    def get(self, caller, default):
+        """The fault of one request by `caller`."""
+        meets = caller != self._spared and self._random.random() < 0.5
+        return self._random.choice(MISHAPS) if meets else default
 
 
 async def settle(_fleet):
@@ -80,11 +92,12 @@ async def refuse(fleet):
 
 
 async def mishaps(fleet):
-    chance = Random(REQUESTS)
-    for _ in range(REQUESTS):
-        fleet.cloud.store_faults.once.append(chance.choice(MISHAPS) if chance.random() < 0.5 else StoreFault.NONE)
-    while fleet.cloud.store_faults.once:
+    """Not of the last one, which comes to claim when it was in vain for all others."""
+    faults = fleet.cloud.store_faults
+    faults.of, healthy = Mishaps(fleet.cloud.members[-1]), faults.of
+    for _ in range(2 * SPELL):
         await between_ticks()
+    faults.of = healthy
 
 
 async def cut_off(fleet):
@@ -131,7 +144,7 @@ FAULTS = (
     DOWN,
     LOST,
     Fault("S3 answers conditional writes with conflicts", around_ticks(StoreFault.CONFLICT), nothing),
-    Fault("every other request to S3 is lost, refused or not answered", mishaps, nothing),
+    Fault("every other request to S3 fails, for all but the last instance", mishaps, nothing),
     Fault("S3 hangs for the leader alone", cut_off, nothing),
 )
 """All of them."""
