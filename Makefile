@@ -28,13 +28,13 @@ demo: $(RUN)
 	@$(VENV)/bin/leaderd demo $(ARGS)
 
 test: $(DEV)
-	@$(VENV)/bin/python -m pytest -n 2 $(addprefix --ignore=tests/,chaos defects e2e) --cov --cov-report= $(ARGS)
+	@$(VENV)/bin/python -m pytest -n 2 $(addprefix --ignore=tests/,chaos claims defects e2e) --cov --cov-report= $(ARGS)
 	@$(VENV)/bin/coverage report --include='leaderd/core/*' --fail-under=100
 	@$(VENV)/bin/coverage report --fail-under=95
 
 # Real daemons through real faults, and defects sown into a copy: would the tests notice? Some minutes.
 evidence: $(DEV)
-	@$(VENV)/bin/python -m pytest -n 2 tests/chaos tests/defects $(ARGS)
+	@$(VENV)/bin/python -m pytest -n 2 tests/chaos tests/claims tests/defects $(ARGS)
 
 # Ten thousand worlds of leaders, and as many of claims, in virtual time: a few minutes each.
 simulate: $(DEV)

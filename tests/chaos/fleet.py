@@ -12,7 +12,7 @@ from leaderd.core.timing import Timing
 from leaderd.demo.cloud import Cloud
 from leaderd.demo.pretend import PretendAws
 from tests.chaos.record import YES
-from tests.chaos.sampler import PATIENCE, Sampler
+from tests.chaos.sampler import BREATH, PATIENCE, Sampler
 from tests.daemons import Daemon, clean_environ
 
 TIMING = Timing.derive(poll_interval=0.3, request_timeout=0.8, max_staleness=2.0, api_lag=0.2, guard=0.3)
@@ -41,12 +41,14 @@ class Member:
         id: the instance.
         ready: its process has been started, and asks EB.
         asleep: its process is stopped by SIGSTOP.
+        dead: the instance itself has ended, and with it all that ran there.
     """
 
     def __init__(self, instance_id, fleet):
         self.id = instance_id
         self.ready = False
         self.asleep = False
+        self.dead = False
         self._fleet = fleet
         self._daemons = []
 
@@ -54,6 +56,12 @@ class Member:
     def awake(self):
         """Whether it should answer."""
         return self.ready and not self.asleep
+
+    @property
+    def url(self):
+        """Where its process listens; None while there is none. Another could listen where a dead one did."""
+        running = [daemon for daemon in self._daemons[-1:] if daemon.port and daemon.process.returncode is None]
+        return running[0].url if running else None
 
     @property
     def lines(self):
@@ -71,6 +79,10 @@ class Member:
         self.ready = True
         self._fleet.slowest_start = max(self._fleet.slowest_start, time.monotonic() - began)
 
+    async def get(self, path):
+        """What its process answers."""
+        return await self._daemons[-1].get(path)
+
     async def event(self, name, **fields):
         """Wait until its process logs this."""
         return await self._daemons[-1].event(name, **fields)
@@ -81,6 +93,11 @@ class Member:
         with suppress(ProcessLookupError):
             self._daemons[-1].process.kill()
         await self._daemons[-1].ended()
+
+    async def die(self):
+        """End its process and its instance."""
+        self.dead = True
+        await self.kill()
 
     async def stop(self):
         """End its process as systemd does, if it has one."""
@@ -114,12 +131,12 @@ class Fleet:
         slowest_start: how long the slowest process took until it asked EB, in seconds: a measure of this machine.
     """
 
-    def __init__(self, order, timing):
+    def __init__(self, order, timing, breath=BREATH):
         self.order = order
         self.timing = timing
         self.cloud = FickleCloud(seed=1)
         self.aws = PretendAws(self.cloud)
-        self.sampler = Sampler()
+        self.sampler = Sampler(breath)
         self.members = {}
         self.lasted = 0.0
         self.slowest_start = 0.0
@@ -218,7 +235,7 @@ class Fleet:
         """End the daemons of instances that EB has dropped, and begin to launch others in their place."""
         gone = [member for member in self.members.values() if member.id not in self.cloud.members]
         for member in gone:
-            await member.kill()
+            await member.die()
             self._buried.append(self.members.pop(member.id))
         for _ in range(SIZE - len(self.cloud.members)):
             self._launching.add(asyncio.create_task(self.launch(), name="launch"))

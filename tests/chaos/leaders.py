@@ -20,7 +20,7 @@ async def start(fleet):
 async def kill(fleet):
     leader = fleet.first
     with fleet.fault():
-        await leader.kill()
+        await leader.die()
         await asyncio.sleep(NOTICING)
         fleet.cloud.drop(leader.id)
 
@@ -86,7 +86,7 @@ async def terminate(fleet):
         await fleet.sampler.says(leader.id, 409)
         await asyncio.sleep(NOTICING)
         fleet.cloud.drop(leader.id)
-    await leader.kill()
+    await leader.die()
 
 
 START = Fault("a new environment starts", start, newcomer)

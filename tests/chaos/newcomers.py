@@ -64,7 +64,7 @@ async def roll(fleet):
             fleet.cloud.instances[old.id].lifecycle = "Terminated"
             await asyncio.sleep(NOTICING)
             fleet.cloud.drop(old.id)
-            await old.kill()
+            await old.die()
 
 
 async def shuffle(fleet):

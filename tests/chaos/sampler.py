@@ -20,9 +20,13 @@ class Sampler:
     """Asks each process over one connection that is kept, in a loop of its own, until that connection ends.
 
     It never connects a second time: somebody else could listen on that port by then.
+
+    Args:
+        breath: seconds between an answer and the next question to the same process.
     """
 
-    def __init__(self):
+    def __init__(self, breath=BREATH):
+        self._breath = breath
         self.record = Record(time.monotonic())
         self._asking = {}
         self._waiting = {}
@@ -79,7 +83,7 @@ class Sampler:
                 writer.write(QUESTION)
                 status = await _answer(reader)
                 self._note(process, Sample(instance, status, sent, time.monotonic()))
-                await asyncio.sleep(BREATH)
+                await asyncio.sleep(self._breath)
         except (OSError, asyncio.IncompleteReadError):
             self._note(process, Sample(instance, None, sent, time.monotonic()))
         finally:
