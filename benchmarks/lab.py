@@ -90,13 +90,14 @@ class Lab:
         port = free_port()
         given = {"port": str(port), "environment": "shop-prod", "log-level": "error"} | options
         words = [self.python, "-m", "leaderd", "serve"]
+        environ = self.environs[instance] | of_the_unit()
         for name, value in given.items():
             words += [f"--{name}"] if value is None else [f"--{name}", value]
         with TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
             channel.bind(f"{folder}/notify")
             channel.settimeout(PATIENCE)
             started = time.perf_counter()
-            with running(words, self.environs[instance] | {"NOTIFY_SOCKET": f"{folder}/notify"}) as process:
+            with running(words, environ | {"NOTIFY_SOCKET": f"{folder}/notify"}) as process:
                 while channel.recv(1024) != b"READY=1":
                     pass
                 yield Daemon(process, port, time.perf_counter() - started)
@@ -142,6 +143,13 @@ def running(words: list[str], environ: Mapping[str, str]) -> Iterator[subprocess
 def clean_environ() -> dict[str, str]:
     """The variables of this process without those that lead somewhere."""
     return {name: value for name, value in os.environ.items() if not name.upper().startswith(LEADING)}
+
+
+def of_the_unit() -> dict[str, str]:
+    """The variables that the systemd unit sets itself."""
+    lines = (ROOT / "systemd/leaderd.service").read_text().splitlines()
+    pairs = " ".join(line.removeprefix("Environment=") for line in lines if line.startswith("Environment=")).split()
+    return dict(pair.split("=", 1) for pair in pairs)
 
 
 def free_port() -> int:

@@ -8,7 +8,9 @@ LEFT, WIDTH, HEIGHT = 330, 300, 22
 """Where the bars begin, how long one is that just meets its goal, and how far apart two are."""
 LONGEST = 1.5
 """A bar is cut here."""
-STYLE = "text{font:11px sans-serif;fill:#333} .yes{fill:#3b7d4f} .no{fill:#b3261e} .goal{stroke:#333;stroke-dasharray:3}"
+STYLE = (
+    "text{font:11px sans-serif;fill:#333} .yes{fill:#3b7d4f} .no{fill:#b3261e} .goal{stroke:#333;stroke-dasharray:3}"
+)
 
 
 def chart(rows: list[Row]) -> str:

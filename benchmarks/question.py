@@ -96,5 +96,5 @@ def rows(found: Mapping[str, list[Cost]]) -> list[Row]:
     for way in (BOTO3, CLI, RECIPE):
         pairs = zip(found[way], found[LEADER], strict=True)
         ratio = median(other.cpu / ours.cpu for other, ours in pairs)
-        lines.append(Row(SECTION, f"{way}: times the CPU of {LEADER}", ratio, "×", least=LESS_CPU.get(way)))
+        lines.append(Row(SECTION, f"{way}: CPU of one, in that of {LEADER}", ratio, "times", least=LESS_CPU.get(way)))
     return lines

@@ -1,4 +1,4 @@
-"""The server under load: what it answers in a second and how fast, beside a bare aiohttp handler with the same bytes."""
+"""The server under load: how much it answers and how fast, beside a bare aiohttp handler with the same bytes."""
 
 import http.client
 import re
@@ -87,7 +87,7 @@ def _compared(name: str, pairs: list[list[Load]], share: float | None) -> list[R
         Row(SECTION, f"{name}: rate", median(load.rate for load in ours), "/s"),
         Row(SECTION, f"{name}: p50", median(load.p50 for load in ours), "ms"),
         Row(SECTION, f"{name}: p99", median(load.p99 for load in ours), "ms"),
-        Row(SECTION, f"{name}: share of a bare handler", ratio, "×", least=share),
+        Row(SECTION, f"{name}: share of a bare handler", ratio, "of 1", least=share),
     ]
 
 
