@@ -1,6 +1,6 @@
 """Measures what leaderd costs; prints a table, and writes docs/performance.json and docs/performance.svg.
 
-python -m benchmarks                 some minutes
+python -m benchmarks                 three minutes
 python -m benchmarks --long          with ten idle minutes and a million requests: half an hour
 python -m benchmarks --only claims   one section, printed and not written
 """

@@ -28,7 +28,7 @@ TEN_MINUTES = 600.0
 MILLION = 1_000_000
 
 
-def measure(lab: Lab, times: int = 5, requests: int = 50_000, idle: float = 60.0) -> list[Row]:
+def measure(lab: Lab, times: int = 3, requests: int = 50_000, idle: float = 40.0) -> list[Row]:
     """Start it so many times, let one be, and load one.
 
     Args:

@@ -51,7 +51,7 @@ def read(printed: str) -> Load:
     return Load(rate, times["50"], times["99"])
 
 
-def measure(lab: Lab, seconds: float = 2.0, rounds: int = 3, connections: tuple[int, ...] = CONNECTIONS) -> list[Row]:
+def measure(lab: Lab, seconds: float = 1.0, rounds: int = 3, connections: tuple[int, ...] = CONNECTIONS) -> list[Row]:
     """Load `/leader` and a claim that is refused, then ask at a pace."""
     rows = []
     with _fleet(lab) as (first, second):
@@ -69,7 +69,7 @@ def measure(lab: Lab, seconds: float = 2.0, rounds: int = 3, connections: tuple[
                         for _ in range(rounds)
                     ]
                     rows += _compared(f"{name}, {number} conn.", pairs, LEAST_SHARE if path == "/leader" else None)
-        times = paced(first, ceil(PACE * 5 * seconds))
+        times = paced(first, ceil(PACE * 10 * seconds))
     return [*rows, *_percentiles(times)]
 
 
