@@ -1,12 +1,10 @@
 """`leaderd serve`: the daemon, in the foreground."""
 
-import asyncio
 import os
 import sys
 
 import click
 
-from leaderd import log
 from leaderd.cli.options import fail, options, settings_or_exit
 from leaderd.errors import CannotStartError, LeaderdError
 
@@ -18,9 +16,13 @@ def serve(**flags: str | None) -> None:
 
     Every option can also be set as LEADERD_… in the environment, such as LEADERD_POLL_INTERVAL=10. A flag wins.
     """
+    import asyncio  # noqa: PLC0415  other commands start faster without it
+
+    from leaderd import log  # noqa: PLC0415  the same
+
     settings = settings_or_exit(flags)
     log.configure(settings.log_format, settings.log_level)
-    from leaderd.daemon.app import serve as run  # noqa: PLC0415  other commands start faster without it
+    from leaderd.daemon.app import serve as run  # noqa: PLC0415  the same
 
     try:
         asyncio.run(run(settings, os.environ))
