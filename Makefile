@@ -22,7 +22,7 @@ FOR_INSTANCES := --quiet --disable-pip-version-check --require-hashes -r require
 	--implementation cp --python-version $(BUNDLE_PYTHON) \
 	$(foreach glibc,2_17 2_28 2_34,--platform manylinux_$(glibc)_$(BUNDLE_ARCH)) --platform manylinux2014_$(BUNDLE_ARCH)
 
-.PHONY: demo test evidence mutants simulate e2e lint format lock wheel bundle pyz clean
+.PHONY: demo test evidence mutants simulate bench e2e lint format lock wheel bundle pyz clean
 
 demo: $(RUN)
 	@$(VENV)/bin/leaderd demo $(ARGS)
@@ -40,6 +40,12 @@ evidence: $(DEV)
 simulate: $(DEV)
 	@$(VENV)/bin/python -m tests.simulation --seeds 10000
 	@$(VENV)/bin/python -m tests.simulation --claims --seeds 10000
+
+# What it costs: needs curl, and wrk (a package of Debian). The daemon runs as it is installed: in an environment without
+# the tools of development. Three minutes; with ARGS=--long half an hour.
+bench: $(DEV)
+	@$(MAKE) --no-print-directory VENV=$(VENV)/installed $(VENV)/installed/run.ready
+	@$(VENV)/bin/python -m benchmarks --python $(VENV)/installed/bin/python $(ARGS)
 
 # Real hosts: needs root, and the packages of tests/e2e/install-debian.sh.
 e2e: $(DEV) $(NODE)

@@ -16,6 +16,7 @@ from itertools import takewhile
 from math import ceil
 from random import Random
 
+from benchmarks.claims import BY_LOSER, BY_WINNER
 from leaderd.core.cadence import DEFAULT_BUDGET, FRONT, Cadence, Pace
 from leaderd.core.election import Observation, Role, View, judge, observe
 from leaderd.core.roster import Roster
@@ -63,8 +64,8 @@ class Row:
     immutable_p50: float
     """The same where all are dropped at once, and as many new ones have been listed behind them for five minutes."""
     immutable_p99: float
-    s3_per_hour: float | None = None
-    """Requests of the claims; not measured yet."""
+    s3_per_hour: float
+    """Requests of the claims of one job that ticks every minute: what `benchmarks.claims` counts for a tick."""
 
 
 @dataclass
@@ -206,11 +207,12 @@ def measure(size: int) -> Row:
         start_first=sum(moment < 1 for moment in starting),
         start_then=busiest([moment for moment in starting if moment > TOGETHER]),
         start_known=known_after(size, random),
+        s3_per_hour=HOUR / MINUTE * (BY_WINNER + BY_LOSER * (size - 1)),
         **{f"{kind}_p{share}": percentile(times, share / 100) for kind, times in waits.items() for share in (50, 99)},
     )
 
 
-def rows(sizes: tuple[int, ...] = SIZES) -> list[dict[str, float | None]]:
+def rows(sizes: tuple[int, ...] = SIZES) -> list[dict[str, float]]:
     """Everything that was measured, as plain data."""
     return [asdict(measure(size)) for size in sizes]
 
@@ -231,7 +233,7 @@ HEADINGS = {
 }
 
 
-def table(measured: list[dict[str, float | None]]) -> str:
+def table(measured: list[dict[str, float]]) -> str:
     """The rows as a person reads them."""
     lines = ["  ".join(HEADINGS.values())]
     for row in measured:
@@ -240,9 +242,7 @@ def table(measured: list[dict[str, float | None]]) -> str:
     return "\n".join(lines)
 
 
-def _cell(value: float | None, name: str) -> str:
-    if value is None:
-        return "-"
+def _cell(value: float, name: str) -> str:
     return f"{value:.2f}" if name in {"steady", "start_then"} else f"{value:.0f}"
 
 

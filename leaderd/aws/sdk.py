@@ -23,6 +23,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from leaderd.aws.models import MODELS
 from leaderd.errors import SourceError
 from leaderd.log import scrub
 
@@ -76,8 +77,9 @@ class Service:
 
 
 def sdk_session() -> AioSession:
-    """An SDK session that never falls back to version 1 of IMDS."""
+    """An SDK session that never falls back to version 1 of IMDS, and shares what it reads of the SDK's files."""
     session = AioSession()
+    session.register_component("data_loader", MODELS)
     session.set_config_variable("ec2_metadata_v1_disabled", "true")
     return session
 

@@ -1,6 +1,5 @@
 """`leaderd demo`: a pretend AWS and a small fleet of real daemons, on loopback."""
 
-import asyncio
 import io
 import logging
 import sys
@@ -39,7 +38,9 @@ def demo(instances: int, port: int, seconds: float | None) -> None:
     On a terminal: a live view, with keys. Elsewhere, or with --for: a story of half a minute. Either ends with a
     table of the cron job's ticks: how many ran on no instance, on one, on two. Exit code 0: none ran on two.
     """
-    from leaderd.demo.show import show  # noqa: PLC0415  other commands start faster without it
+    import asyncio  # noqa: PLC0415  other commands start faster without it
+
+    from leaderd.demo.show import show  # noqa: PLC0415  the same
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # what a terminal's character set lacks is no reason to end

@@ -1,6 +1,5 @@
 """`leaderd doctor`: checks this instance, a line for each check."""
 
-import asyncio
 import io
 import json
 import logging
@@ -41,6 +40,8 @@ def doctor(*, as_json: bool, root: str, **flags: str | None) -> None:
 
     Exit code 0: all is well. 1: something is to be mended.
     """
+    import asyncio  # noqa: PLC0415  other commands start faster without it
+
     settings = settings_or_exit(flags)
     logging.getLogger().addHandler(logging.NullHandler())  # what libraries warn of, the findings say
     printer = Printer()

@@ -1,6 +1,5 @@
 """`leaderd serve`: the daemon, in the foreground."""
 
-import asyncio
 import os
 import sys
 
@@ -17,12 +16,13 @@ def serve(**flags: str | None) -> None:
 
     Every option can also be set as LEADERD_… in the environment, such as LEADERD_POLL_INTERVAL=10. A flag wins.
     """
+    import asyncio  # noqa: PLC0415  other commands start faster without it
+
     settings = settings_or_exit(flags)
-    from leaderd import log  # noqa: PLC0415  other commands start faster without it
+    from leaderd import log  # noqa: PLC0415  the same
     from leaderd.daemon.app import serve as run  # noqa: PLC0415  the same
 
     log.configure(settings.log_format, settings.log_level)
-
     try:
         asyncio.run(run(settings, os.environ))
     except CannotStartError as error:

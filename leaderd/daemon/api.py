@@ -6,6 +6,7 @@ Why 409 and 503: `curl -f` fails on both, `curl --retry` repeats 503, honours Re
 import ipaddress
 import re
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from math import inf, isinf
 
 from aiohttp import hdrs, web
@@ -14,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from leaderd import __version__
 from leaderd.core.election import Role, Verdict
 from leaderd.daemon.claims_api import ClaimsApi
-from leaderd.daemon.http import BadParameterError, answer, failure, parameters, wants_text
+from leaderd.daemon.http import INDENTED, BadParameterError, answer, failure, parameters, wants_text
 from leaderd.daemon.report import Reporter
 
 INDEX = """\
@@ -112,7 +113,7 @@ class Api:
 
     async def _status(self, request: web.Request) -> web.Response:
         parameters(request, {})
-        return answer(200, self._reporter.status(), indent=2)
+        return answer(200, self._reporter.status(), form=INDENTED)
 
     async def _livez(self, request: web.Request) -> web.Response:
         parameters(request, {})
@@ -164,10 +165,11 @@ def _code(text: str) -> int:
     return int(text)
 
 
+@lru_cache(maxsize=64)
 def _is_local(host: str | None, *, any_address: bool) -> bool:
     """Whether a Host header names this machine. A web page whose name was rebound to 127.0.0.1 sends its own name.
 
-    HTTP/1.0 has no Host, and no browser speaks it.
+    HTTP/1.0 has no Host, and no browser speaks it. Few names are ever asked for: what they are is kept.
     """
     if host is None:
         return True

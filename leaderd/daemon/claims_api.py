@@ -13,7 +13,7 @@ from aiohttp import hdrs, web
 from leaderd.aws.document import key_of, plain, rfc3339
 from leaderd.core.claim import JOB, KEY, LONGEST_EVERY, Act, Claim, FullError, Key, Ours, Outcome
 from leaderd.daemon.claims import Claimer
-from leaderd.daemon.http import BadParameterError, answer, failure, parameters, wants_text
+from leaderd.daemon.http import INDENTED, BadParameterError, answer, failure, parameters, wants_text
 from leaderd.errors import SourceError
 
 EVERY = 60
@@ -67,7 +67,7 @@ class ClaimsApi:
             return failure(503, error.message, error.hint, {hdrs.RETRY_AFTER: str(RETRY_AFTER)})
         if not record.claims:
             return failure(404, f"{job} has not been claimed yet", f"claim it: POST /claims/{job}")
-        return answer(200, {"job": job} | plain(record), indent=2)
+        return answer(200, {"job": job} | plain(record), form=INDENTED)
 
     async def _finish(self, request: web.Request) -> web.Response:
         parameters(request, {})

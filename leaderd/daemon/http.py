@@ -6,6 +6,9 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
+COMPACT = json.JSONEncoder(separators=(",", ":"))
+INDENTED = json.JSONEncoder(indent=2)
+
 
 class BadParameterError(Exception):
     """A part of a request is unknown, doubled or of no use."""
@@ -47,9 +50,8 @@ def failure(status: int, error: str, hint: str, headers: Mapping[str, str] | Non
 
 
 def answer(
-    status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None, *, indent: int | None = None
+    status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None, *, form: json.JSONEncoder = COMPACT
 ) -> web.Response:
     """An answer as JSON, with a line end, as people ask as well."""
-    separators = (",", ":") if indent is None else None
-    text = json.dumps(body, indent=indent, separators=separators) + "\n"
+    text = form.encode(body) + "\n"
     return web.Response(status=status, text=text, content_type="application/json", headers=headers)
