@@ -12,14 +12,14 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from leaderd.aws.sdk import Connection, Service, answered_at
-from leaderd.aws.store import ATTEMPTS, LostError, Stored
+from leaderd.aws.store import ATTEMPTS, LostError, SdkStore, Stored
 from leaderd.errors import SourceError
 
 DYNAMODB = Service("dynamodb", "DynamoDB")
 LOST = frozenset({"ConditionalCheckFailedException", "TransactionConflictException"})
 
 
-class DynamoStore:
+class DynamoStore(SdkStore):
     """The items of one environment in a table.
 
     Args:
@@ -37,19 +37,6 @@ class DynamoStore:
         self._table = table
         self._folder = folder
         self._connection = Connection(DYNAMODB, region, timeout=timeout, environ=environ, attempts=ATTEMPTS)
-
-    async def connect(self) -> None:
-        """Make the client: loading the SDK's model of DynamoDB takes a while, which no request should have to wait for.
-
-        Raises:
-            SourceError: there are no credentials.
-        """
-        async with self._connection.asking():
-            pass
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._connection.close()
 
     async def read(self, job: str) -> Stored:
         """Read the item of a job.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from botocore.exceptions import ClientError
 
 from leaderd.aws.sdk import Connection, Service, answered_at
-from leaderd.aws.store import ATTEMPTS, LostError, Stored
+from leaderd.aws.store import ATTEMPTS, LostError, SdkStore, Stored
 from leaderd.errors import SourceError
 from leaderd.log import scrub
 
@@ -21,7 +21,7 @@ LARGEST = 1 << 20
 """Bytes of a record that are read: several times what the largest has."""
 
 
-class S3Store:
+class S3Store(SdkStore):
     """One folder of a bucket.
 
     Args:
@@ -49,19 +49,6 @@ class S3Store:
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
-
-    async def connect(self) -> None:
-        """Make the client: loading the SDK's model of S3 takes a while, which no request should have to wait for.
-
-        Raises:
-            SourceError: there are no credentials.
-        """
-        async with self._connection.asking():
-            pass
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._connection.close()
 
     async def read(self, job: str) -> Stored:
         """Read the object of a job.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from leaderd.aws.sdk import Connection
 from leaderd.errors import LeaderdError, SourceError
 
 ATTEMPTS = 2
@@ -58,6 +59,25 @@ class Store(Protocol):
     async def close(self) -> None:
         """Close the connections."""
         ...
+
+
+class SdkStore:
+    """A store that is asked through the SDK. What it is to ask over is made by who inherits from it."""
+
+    _connection: Connection
+
+    async def connect(self) -> None:
+        """Make the client: loading the SDK's model of the service takes a while, which no request should wait for.
+
+        Raises:
+            SourceError: there are no credentials.
+        """
+        async with self._connection.asking():
+            pass
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._connection.close()
 
 
 async def try_out(store: Store) -> None:
