@@ -122,7 +122,7 @@ class Api:
 
     async def _readyz(self, request: web.Request) -> web.Response:
         parameters(request, {})
-        verdict = self._watcher.verdict()
+        verdict = self._watcher.outlook()
         ready = verdict.role is not Role.UNKNOWN
         headers: dict[str, str] = {} if ready else {hdrs.RETRY_AFTER: str(self._reporter.retry_after(verdict))}
         body = {"ready": ready, "reason": verdict.reason, "staleness": self._reporter.staleness()}

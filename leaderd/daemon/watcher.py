@@ -119,13 +119,18 @@ class Watcher:
 
     def verdict(self) -> Verdict:
         """What this instance is, now."""
+        return self._judge(leaving=self.leaving)
+
+    def outlook(self) -> Verdict:
+        """What this instance would be if it were not being terminated: unknown where its view is too old."""
+        return self._judge(leaving=False)
+
+    def _judge(self, *, leaving: bool) -> Verdict:
         if self.stopping:
             return Verdict(Role.UNKNOWN, "leaderd is shutting down", inf)
         me = self.identity.instance_id if self.identity else ""
         no_for = self.cadence.follower_for(self._pace)
-        verdict = election.judge(
-            self.view, me, self.timing, self._clock.now(), leaving=self.leaving, follower_for=no_for
-        )
+        verdict = election.judge(self.view, me, self.timing, self._clock.now(), leaving=leaving, follower_for=no_for)
         if verdict.role is Role.UNKNOWN and self.trouble is not None:
             return replace(verdict, reason=f"{verdict.reason}; {self.trouble}")
         return verdict

@@ -222,10 +222,12 @@ async def test_livez(client, clock):
     assert (response.status, await response.json()) == (503, {"alive": False})
 
 
-@pytest.mark.parametrize(("role", "code"), CODES.items())
-async def test_readyz(client, be, role, code):
-    """The daemon is ready while its view is fresh, whoever leads."""
+@pytest.mark.parametrize("leaving", [False, True])
+@pytest.mark.parametrize("role", CODES)
+async def test_readyz(client, be, watcher, role, leaving):
+    """The daemon is ready while its view is fresh, whoever leads, and whatever becomes of the instance."""
     be(role)
+    watcher.leaving = leaving
     ready = role not in {"unknown", "new"}
     async with client.get("/readyz") as response:
         assert response.status == (200 if ready else 503)
