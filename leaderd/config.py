@@ -151,7 +151,10 @@ def _one_of(*values: str) -> Callable[[str], str]:
 
 def _claims(value: str) -> str:
     if CLAIMS.fullmatch(value) is None:
-        raise ValueError(f"{value!r} is no store of claims: use s3, s3://BUCKET/PREFIX, dynamodb://TABLE or off")
+        mend = (
+            "use s3, s3://BUCKET/PREFIX, dynamodb://TABLE or off; names of buckets and tables have 3 characters or more"
+        )
+        raise ValueError(f"{value!r} is no store of claims: {mend}")
     return value
 
 

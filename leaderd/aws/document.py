@@ -96,6 +96,8 @@ def _checked(record: JobRecord) -> JobRecord:
     tokens = [record.token, *(claim.token for claim in record.claims)]
     if tokens != sorted(tokens, reverse=True) or len(set(tokens[1:])) < len(tokens[1:]):
         raise ValueError("its tokens are in no order")
+    if record.token > 0 and not record.claims:
+        raise ValueError("it has a token, and no claim")
     ticks = [claim.act.start for claim in record.claims if isinstance(claim.act, Tick)]
     if ticks and (record.newest_tick is None or max(ticks) > record.newest_tick):
         raise ValueError("a tick in it is newer than the newest")
@@ -103,7 +105,10 @@ def _checked(record: JobRecord) -> JobRecord:
 
 
 def _moment(text: Any) -> float:
-    return datetime.fromisoformat(_text(text)).timestamp()
+    moment = datetime.fromisoformat(_text(text)).timestamp()
+    if moment < 0:
+        raise ValueError(f"{text} is before all claims")
+    return moment
 
 
 def _whole(moment: float) -> int:

@@ -49,6 +49,8 @@ def run(
 
     leaderd run invoices -- /opt/app/send-invoices
 
+    What follows the -- is COMMAND's; the options of leaderd come before it.
+
     COMMAND gets LEADERD_JOB, LEADERD_KEY and LEADERD_TOKEN, all signals, and its exit code is passed on. Where another
     instance has the tick, nothing is run and nothing is said. While nobody can tell, it is asked again, until the tick
     is over: exit code 75.
@@ -65,9 +67,9 @@ def run(
 
 def _claim(settings: Settings, job: str, every: int, key: str | None) -> Mapping[str, Any] | None:
     """Claim, asking again while nobody can tell. Returns the claim; None where another has it."""
-    ends = time.time() + PATIENCE if key else tick_at(time.time(), every).ends
+    ends = tick_at(time.time(), every).ends if key is None else time.time() + PATIENCE
     most = max(0.1, (ends - time.time()) / 10)
-    path = f"/claims/{quote(job, safe='')}?{urlencode({'key': key} if key else {'every': every})}"
+    path = f"/claims/{quote(job, safe='')}?{urlencode({'every': every} if key is None else {'key': key})}"
     asker = {"Idempotency-Key": secrets.token_hex(8)}
     while True:
         pause = 1.0
@@ -98,7 +100,7 @@ def _run(settings: Settings, job: str, claim: Mapping[str, Any], command: Sequen
     environ = os.environ | {"LEADERD_JOB": job, "LEADERD_KEY": str(claim["key"]), "LEADERD_TOKEN": token}
     started = time.monotonic()
     try:
-        code = _wait(subprocess.Popen(command, env=environ))  # noqa: S603  to run it is the purpose
+        code = _run_through(command, environ)
     except OSError as error:
         _complain(f"cannot run {command[0]}: {error.strerror}")
         code = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
@@ -107,15 +109,23 @@ def _run(settings: Settings, job: str, claim: Mapping[str, Any], command: Sequen
     return code
 
 
-def _wait(child: subprocess.Popen[bytes]) -> int:
+def _run_through(command: Sequence[str], environ: Mapping[str, str]) -> int:
     """Pass signals on until the command ends. Returns its exit code, as a shell has it for one that a signal ended."""
+    child: subprocess.Popen[bytes] | None = None
+    early: list[int] = []
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
-        child.send_signal(number)
+        if child is None:
+            early.append(number)
+        else:
+            child.send_signal(number)
 
     for number in PASSED_ON:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, pass_on)
+    child = subprocess.Popen(command, env=environ)  # noqa: S603  to run it is the purpose
+    for signum in early:
+        child.send_signal(signum)
     code = child.wait()
     return code if code >= 0 else 128 - code
 
@@ -126,7 +136,7 @@ def _record(settings: Settings, path: str, outcome: Mapping[str, Any]) -> None:
     while True:
         try:
             answer = daemon.ask(
-                settings, "PUT", path, known_by=("recorded", "error hint"), timeout=ANSWER_TIMEOUT, body=outcome
+                settings, "PUT", path, known_by=("recorded", "error hint"), timeout=RECORD_PATIENCE, body=outcome
             )
         except daemon.NoAnswerError as error:
             why = str(error)

@@ -163,6 +163,11 @@ def decide(record: JobRecord, act: Act, claimant: Claimant, now: float) -> Decis
     return Free(JobRecord(newest, claim.token, _kept((claim, *record.claims))), claim)
 
 
+def is_over(record: JobRecord, act: Act) -> bool:
+    """Whether a tick after this one has been taken."""
+    return isinstance(act, Tick) and record.newest_tick is not None and act.start < record.newest_tick
+
+
 def finish(record: JobRecord, token: int, instance_id: str, outcome: Outcome) -> JobRecord | None:
     """The record with the outcome of one claim of this instance; None where it has no such claim, or not any more."""
     claims = tuple(

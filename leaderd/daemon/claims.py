@@ -96,14 +96,16 @@ class Claimer:
 
     async def _claim(self, job: str, act: Act, asker: str | None) -> Ours | Refused:
         claimant = Claimant(await self._me(), asker)
+        await self._clock.sleep(rule.delay(self._place(claimant.instance_id), act, self._chance()))
         if self._watcher.leaving:
             return Refused(None, "this instance is being terminated")
-        await self._clock.sleep(rule.delay(self._place(claimant.instance_id), act, self._chance()))
         trouble: SourceError | None = None
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             entry = await self._ledger.read(job)
             self._check_clock(act, entry)
             decision = rule.decide(entry.record, act, claimant, self._wall())
+            if attempt == 0 and asker is None and rule.is_over(entry.record, act):  # a clock that was set back
+                return Refused(entry.record.claim_of(act), "this tick is over: one after it has been taken")
             if not isinstance(decision, Free):
                 return decision
             if trouble is not None:  # the write that failed is not there: it never will be, or it is yet to come

@@ -72,7 +72,7 @@ class ClaimsApi:
     async def _finish(self, request: web.Request) -> web.Response:
         parameters(request, {})
         job, token = _job(request), _token(request)
-        outcome = _outcome(await request.text())
+        outcome = _outcome(await request.read())
         try:
             known = await self._claimer.finish(job, token, outcome)
         except SourceError as error:
@@ -126,7 +126,7 @@ def _token(request: web.Request) -> int:
     return int(text)
 
 
-def _outcome(text: str) -> Outcome:
+def _outcome(text: bytes) -> Outcome:
     try:
         content = json.loads(text)
         exit_code, duration = content["exit_code"], content["duration"]

@@ -153,11 +153,11 @@ class Ledger:
 
     async def _ask(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
         """Await a call of the store, within the limit. Whatever goes wrong in it is a SourceError."""
-        started, result = self._clock.now(), "ok"
+        started, result = self._clock.now(), "cancelled"
         try:
             async with self._clock.timeout(self._limit):
                 answer = await call()
-            self.trouble = None
+            self.trouble, result = None, "ok"
         except LostError:
             result = "lost"
             raise
