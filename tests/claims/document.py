@@ -33,9 +33,9 @@ What is left out, as no claims could help there:
 
 - S3 never fails for everybody for a whole tick, but from {before:g} s before a tick to {after:g} s after it, {spell}
   ticks in a row. Where every other request fails, by chance and in one of {mishaps} ways, one instance is spared.
-- A leader is killed in the middle of a tick, when its claims are done. One that is killed between its write and its
-  answer keeps the tick, as the job may have been started: it runs only if the daemon is back, and asked again by the
-  same asker, before the tick is over.
+- A claim that was written is the instance's that wrote it, as the job may have been started there. If it is not told
+  so, and cannot read it either before the tick is over, or is killed and not back by then, nobody runs that tick. So
+  a leader whose answer is lost can read soon after, and is killed in the middle of a tick, when its claims are done.
 - The last daemon is restarted when another one answers.
 """
 

@@ -12,6 +12,7 @@ from leaderd.demo.faults import StoreFault
 from tests.chaos import leaders, newcomers, services
 from tests.chaos.fault import Fault, failover, newcomer, nothing, slowed
 from tests.chaos.fleet import TIMING
+from tests.chaos.sampler import PATIENCE
 from tests.claims.cron import EVERY, between_ticks, moment, next_tick, opened
 
 SPELL = 3
@@ -20,7 +21,7 @@ BEFORE, AFTER = 0.1 * EVERY, 0.35 * EVERY
 """Seconds around the beginning of a tick for which the store fails: well within the tick."""
 FLATTERED = 0.6 * TIMING.hold_down
 """Seconds that each caller is told that it is first: too short for any of them to lead by it."""
-MISHAPS = (StoreFault.LOST, StoreFault.DROP, StoreFault.CONFLICT, StoreFault.THROTTLE, StoreFault.ERROR_500)
+MISHAPS = (StoreFault.DROP, StoreFault.CONFLICT, StoreFault.THROTTLE, StoreFault.ERROR_500)
 
 
 class Mishaps(dict):
@@ -81,6 +82,17 @@ def around_ticks(fault):
     return act
 
 
+async def lose_answers(fleet):
+    """The leader's write is done, but it is not told so, and has to find out."""
+    s3, leader = fleet.aws.s3, fleet.first.id
+    for _ in range(SPELL):
+        reads = s3.count(caller=leader, action="GetObject")
+        async with asyncio.timeout(PATIENCE):
+            await s3.reached(reads + 1, caller=leader, action="GetObject")
+        fleet.cloud.store_faults.once.append(StoreFault.LOST)
+        await between_ticks()
+
+
 async def refuse(fleet):
     """The store's port is closed at the beginning of some ticks."""
     for _ in range(SPELL):
@@ -115,7 +127,7 @@ DROPPED = Fault("leader dropped by EB, but alive", leaders.drop, failover)
 FROZEN = Fault("leader stopped (SIGSTOP) for longer than T, then continued", leaders.freeze, failover)
 OVERTAKEN = Fault("a newcomer that EB lists first", newcomers.overtake, newcomer)
 EVERYBODY = Fault("every daemon restarted, the last one when another answers", restart_all, failover)
-LOST = Fault("S3 does what it is asked, and its answers are lost", around_ticks(StoreFault.LOST), nothing)
+LOST = Fault("S3 writes the leader's claim, and the answer is lost", lose_answers, nothing)
 DOWN = Fault("S3 down (connections refused) for a part of each tick", refuse, nothing)
 FLATTERED_ALL = Fault("EB tells each caller that it is first", flatter, None, outside="A1, A2")
 ESSENTIAL = (START, RESTARTED, FROZEN, DROPPED, LOST, DOWN, FLATTERED_ALL, EVERYBODY)
