@@ -44,8 +44,8 @@ def install(fleet):
             ebextensions.apply(host, fleet.bundle / ".ebextensions" / "leaderd-cron.config")
     for host in fleet.hosts:
         host.write("/etc/cron.d/more-jobs", CRONTAB)
-        # Cron goes by whole seconds: it never sees what changes again in the second in which it looked. It was started by
-        # the .ebextensions just now.
+        # Cron, which the .ebextensions have just started, goes by whole seconds: what changes again in the second in
+        # which it looked it never sees.
         host.run("systemctl", "restart", "crond")
     fleet.first_minute = (int(time.time()) // MINUTE + 1) * MINUTE
 
