@@ -36,7 +36,7 @@ def ledger(job):
 
 def install(fleet):
     """Put the jobs and their crontabs in place, and note the first minute that finds all of them there."""
-    harmless(takes=15)  # cron goes by whole seconds: what changes again in the second in which it looks it never sees
+    harmless(takes=15)
     for host in fleet.hosts:
         for job, (program, minute) in JOBS.items():
             host.write(program, f'#!/bin/bash\necho "{minute}" >>{ledger(job)}\n', 0o755)
@@ -44,6 +44,9 @@ def install(fleet):
             ebextensions.apply(host, fleet.bundle / ".ebextensions" / "leaderd-cron.config")
     for host in fleet.hosts:
         host.write("/etc/cron.d/more-jobs", CRONTAB)
+        # Cron, which the .ebextensions have just started, goes by whole seconds: what changes again in the second in
+        # which it looked it never sees.
+        host.run("systemctl", "restart", "crond")
     fleet.first_minute = (int(time.time()) // MINUTE + 1) * MINUTE
 
 
