@@ -93,6 +93,8 @@ def test_no_text_is_an_empty_record():
         changed(newest_tick="soon"),
         changed(newest_tick=1_764_000_000),
         changed(claims=None),
+        changed(claims=[]),
+        changed(claims__0__time="0001-01-01T00:00:00+23:00"),
         changed(claims=[1]),
         changed(claims__1__token=3),
         changed(claims__1__token=4),

@@ -140,6 +140,13 @@ signal.pause()
         assert await process.wait() == 5
 
 
+async def test_a_signal_that_comes_early(running):
+    """One that comes while the command is being started is passed on as well: no command is left alone."""
+    for number in range(5):
+        how = ("race", "--key", number, "--port", running.port, "--", "sh", "-c", "kill -TERM $PPID; exec sleep 60")
+        assert (await run(*how))[0] == 128 + signal.SIGTERM
+
+
 async def test_a_job_that_is_killed(running):
     """128 and the number of the signal."""
     assert (await run("k", "--key", 1, "--port", running.port, "--", "sh", "-c", "kill -9 $$"))[0] == 137
@@ -213,6 +220,7 @@ async def test_an_outcome_that_is_recorded_late(scripted):
         (("a b", "--", "true"), "'a b' is no name of a job"),
         (("a/b", "--", "true"), "'a/b' is no name of a job"),
         (("a", "--key", "b c", "--", "true"), "key='b c' is of no use"),
+        (("a", "--key", "", "--", "true"), "key='' is of no use"),
         (("a", "--key", "x", "--every", "60", "--", "true"), "--every and --key are both given"),
     ],
 )

@@ -274,3 +274,28 @@ async def test_a_daemon_that_has_just_been_started(wall):
     watcher.identity = IDENTITY
     watcher.introduced.set()
     assert isinstance(await claiming, Ours)
+
+
+async def test_a_clock_that_was_set_back(claimer, wall):
+    """Cron runs its line again for minutes that are over: none of them is granted again but the newest."""
+    for _ in range(5):
+        wall[0] += 60
+        assert isinstance(await claimer.claim("invoices", claimer.tick(60)), Ours)
+    again = []
+    for number in range(5):
+        wall[0] = START + 60.5 + 60 * number
+        again.append(await claimer.claim("invoices", claimer.tick(60)))
+    assert [isinstance(answer, Ours) for answer in again] == [False, False, False, False, True]
+    assert again[0].claim.holder.instance_id == ME
+    assert again[0].reason == "this tick is over: one after it has been taken"
+
+
+async def test_the_end_that_comes_while_it_waits(claimer_on):
+    """An instance that is to be terminated before its turn comes takes nothing."""
+
+    class Ending(LoopClock):
+        async def sleep(self, seconds):
+            claimer._watcher.leaving = True
+
+    claimer = await claimer_on(clock=Ending(), roster=[OTHER, ME])
+    assert await claimer.claim("invoices", TICK) == Refused(None, "this instance is being terminated")

@@ -210,6 +210,7 @@ async def test_outcome_of_no_claim(ask, store):
     "body",
     [
         *("", "[]", "{}", "[" * 2000, '{"exit_code": 0}', '{"exit_code": "0", "duration": 1}'),
+        b"\xff\xfe",
         *(f'{{"exit_code": {code}, "duration": 1}}' for code in ("true", "null", "256", "-1", "0.5")),
         *(f'{{"exit_code": 0, "duration": {seconds}}}' for seconds in ("-1", "NaN", "1e400", "true")),
     ],
