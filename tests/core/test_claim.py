@@ -25,6 +25,7 @@ from leaderd.core.claim import (
     decide,
     delay,
     finish,
+    is_over,
     tick_at,
 )
 
@@ -83,6 +84,15 @@ def test_a_tick_before_the_newest_is_never_free():
     for late in (Tick(TICK.start - 60, 60), Tick(TICK.start, 300), Tick(TICK.start - 1, 1)):
         assert decide(record, late, ME, NOW) == Refused(None, "this tick is over: it, or one after it, has been taken")
     assert isinstance(decide(record, Tick(TICK.start + 1, 1), OTHER, NOW), Free)
+
+
+def test_a_tick_is_over_once_a_later_one_is_taken():
+    """Not while it is the newest, and never for a key."""
+    record = taken(taken(JobRecord(), TICK), Key("v7"))
+    assert not is_over(JobRecord(), TICK)
+    assert not is_over(record, TICK)
+    assert not is_over(record, Key("v7"))
+    assert is_over(taken(record, Tick(TICK.ends, 60)), TICK)
 
 
 def test_keys_and_ticks_do_not_touch_each_other():
