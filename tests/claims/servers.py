@@ -16,8 +16,8 @@ ENVIRON = {
 
 
 @asynccontextmanager
-async def server(*words, cwd=None):
-    """Run a command that says `Running on http://127.0.0.1:PORT` when it listens. Yields where that is."""
+async def server(*words, cwd=None, says="Running on"):
+    """Run a command that says its port at the end of a line that has these words. Yields where it listens."""
     process = await asyncio.create_subprocess_exec(
         *words,
         cwd=cwd,
@@ -28,7 +28,7 @@ async def server(*words, cwd=None):
     )
     try:
         async with asyncio.timeout(PATIENCE):
-            port = await _port(process.stdout)
+            port = await _port(process.stdout, says)
         draining = asyncio.create_task(process.stdout.read())
         yield "127.0.0.1", port
         draining.cancel()
@@ -38,10 +38,10 @@ async def server(*words, cwd=None):
         await process.wait()
 
 
-async def _port(lines):
+async def _port(lines, says):
     said = []
     async for line in lines:
         said.append(line.decode())
-        if "Running on" in said[-1]:
-            return int(said[-1].rstrip().rpartition(":")[2])
+        if says in said[-1]:
+            return int(said[-1].rpartition(":")[2])
     raise AssertionError(f"the server has ended:\n{''.join(said)}")

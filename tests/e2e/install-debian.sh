@@ -10,5 +10,6 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -qq --yes --no-install-recommends \
   cron curl iproute2 make nodejs php-cli procps prometheus python3 python3-venv ruby shellcheck systemd tar util-linux wget
-# Not from Debian where there is one: other packages of nodejs bring their own, and are not to be had beside Debian's.
+# Not from Debian where there is one: other packages of nodejs bring their own npm, which cannot stand beside Debian's.
+command -v java >/dev/null || apt-get install -qq --yes --no-install-recommends openjdk-17-jre-headless
 command -v npm >/dev/null || apt-get install -qq --yes --no-install-recommends npm

