@@ -22,19 +22,25 @@ FOR_INSTANCES := --quiet --disable-pip-version-check --require-hashes -r require
 	--implementation cp --python-version $(BUNDLE_PYTHON) \
 	$(foreach glibc,2_17 2_28 2_34,--platform manylinux_$(glibc)_$(BUNDLE_ARCH)) --platform manylinux2014_$(BUNDLE_ARCH)
 
-.PHONY: demo test evidence mutants simulate bench e2e lint format lock wheel bundle pyz clean
+.PHONY: demo test compatible evidence mutants simulate bench e2e lint format lock wheel bundle pyz clean
 
 demo: $(RUN)
 	@$(VENV)/bin/leaderd demo $(ARGS)
 
 test: $(DEV)
-	@$(VENV)/bin/python -m pytest -n 2 $(addprefix --ignore=tests/,chaos claims defects e2e) --cov --cov-report= $(ARGS)
+	@$(VENV)/bin/python -m pytest -n 2 $(addprefix --ignore=tests/,chaos claims defects e2e test_benchmarks.py) \
+		--cov --cov-report= $(ARGS)
 	@$(VENV)/bin/coverage report --include='leaderd/core/*' --fail-under=100
 	@$(VENV)/bin/coverage report --fail-under=95
 
 # Real daemons through real faults, and defects sown into a copy: would the tests notice? Some minutes.
 evidence: $(DEV)
-	@$(VENV)/bin/python -m pytest -n 2 tests/chaos tests/claims tests/defects $(ARGS)
+	@$(VENV)/bin/python -m pytest -n 2 tests/chaos tests/claims tests/defects tests/test_benchmarks.py $(ARGS)
+
+# What could depend on the version of Python, for those that `make test` is not run with.
+compatible: $(DEV)
+	@$(VENV)/bin/python -m pytest -n 2 tests/core tests/aws tests/daemon tests/cli tests/test_*.py \
+		--ignore=tests/test_benchmarks.py --ignore=tests/test_readme.py $(ARGS)
 
 # Ten thousand worlds of leaders, and as many of claims, in virtual time: a few minutes each.
 simulate: $(DEV)

@@ -1,9 +1,9 @@
-"""The contract of stores, without the tests that take long: tests/claims has these, and tests/e2e Amazon's own."""
+"""The contract of stores, without the tests that take long: tests/e2e has them, with Amazon's own DynamoDB."""
 
 from tests.claims import test_contract
 
 
-class TestDynamoDb(test_contract.TestMotoDynamoDb):
+class TestDynamoDb(test_contract.MotoDynamoDb):
     """moto's DynamoDB."""
 
     test_many_at_once = None

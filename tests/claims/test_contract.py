@@ -1,4 +1,4 @@
-"""The contract of stores, held by the pretend S3, and by the S3 and the DynamoDB of moto's server."""
+"""The contract of stores, held by the pretend S3, and by the S3 of moto's server."""
 
 import sys
 
@@ -89,8 +89,8 @@ class TestMotoS3(Moto):
             yield stores
 
 
-class TestMotoDynamoDb(Moto):
-    """Its DynamoDB."""
+class MotoDynamoDb(Moto):
+    """Its DynamoDB: tests/aws looks at it, without what takes long; tests/e2e has Amazon's own."""
 
     variable = "AWS_ENDPOINT_URL_DYNAMODB"
 

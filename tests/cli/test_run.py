@@ -120,9 +120,12 @@ async def test_commands_that_cannot_be_run(running, command, code, says):
     assert (await running.get("/claims/broken")).body["claims"][0]["outcome"]["exit_code"] == code
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
-async def test_signals_are_passed_on(running, number):
-    """A job that ends by a signal ends the run with 128 and the number; one that catches it ends as it likes."""
+async def test_signals_are_passed_on(running):
+    """A job that catches a signal ends as it likes."""
+    await asyncio.gather(*(passed_on(running, number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)))
+
+
+async def passed_on(running, number):
     script = f"""
 import signal, sys
 signal.signal({int(number)}, lambda *_: sys.exit(5))
@@ -214,22 +217,22 @@ async def test_an_outcome_that_is_recorded_late(scripted):
     assert [method for method, *_ in asked] == ["POST", "PUT", "PUT"]
 
 
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        (("a b", "--", "true"), "'a b' is no name of a job"),
-        (("a/b", "--", "true"), "'a/b' is no name of a job"),
-        (("a", "--key", "b c", "--", "true"), "key='b c' is of no use"),
-        (("a", "--key", "", "--", "true"), "key='' is of no use"),
-        (("a", "--key", "x", "--every", "60", "--", "true"), "--every and --key are both given"),
-    ],
+BAD = (
+    (("a b", "--", "true"), "'a b' is no name of a job"),
+    (("a/b", "--", "true"), "'a/b' is no name of a job"),
+    (("a", "--key", "b c", "--", "true"), "key='b c' is of no use"),
+    (("a", "--key", "", "--", "true"), "key='' is of no use"),
+    (("a", "--key", "x", "--every", "60", "--", "true"), "--every and --key are both given"),
 )
-async def test_bad_questions(running, options, says):
+
+
+async def test_bad_questions(running):
     """What is wrong is said, with exit code 2, and nothing runs."""
-    code, out, err = await run("--port", running.port, *options)
-    assert (code, out) == (2, "")
-    assert err.startswith(f"leaderd: {says}")
-    assert err.count("\n") == 1
+    done = await asyncio.gather(*(run("--port", running.port, *options) for options, _ in BAD))
+    for (code, out, err), (_, says) in zip(done, BAD, strict=True):
+        assert (code, out) == (2, "")
+        assert err.startswith(f"leaderd: {says}")
+        assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
