@@ -54,29 +54,30 @@ def read(printed: str) -> Load:
 def measure(lab: Lab, seconds: float = 1.0, rounds: int = 3, connections: tuple[int, ...] = CONNECTIONS) -> list[Row]:
     """Load `/leader` and a claim that is refused, then ask at a pace."""
     rows = []
-    with _fleet(lab) as (first, second):
+    with _fleet(lab, LEADS_SOON) as (first, second):
         until(lambda: first.ask("GET", "/leader").status == 200)
-        until(lambda: first.ask("POST", TAKEN).status == 200)
-        until(lambda: second.ask("POST", TAKEN).status == 409)
-        for name, server, path in (("/leader", first, "/leader"), ("a refused claim", second, TAKEN)):
-            with lab.bare(server.ask("POST" if path == TAKEN else "GET", path)) as bare:
+        until(lambda: second.ask("POST", TAKEN).status == 200)  # so that the leader, which does not wait, refuses it
+        until(lambda: first.ask("POST", TAKEN).status == 409)
+        for name, path in (("/leader", "/leader"), ("a refused claim", TAKEN)):
+            with lab.bare(first.ask("POST" if path == TAKEN else "GET", path)) as bare:
                 for number in connections:
                     pairs = [
                         [
                             wrk(each, path, connections=number, seconds=seconds, post=path == TAKEN)
-                            for each in (bare, server)
+                            for each in (bare, first)
                         ]
                         for _ in range(rounds)
                     ]
                     rows += _compared(f"{name}, {number} conn.", pairs, LEAST_SHARE if path == "/leader" else None)
+    with _fleet(lab, LEADS_SOON | POLLS_OFTEN) as (first, _):
+        until(lambda: first.ask("GET", "/leader").status == 200)
         times = paced(first, ceil(PACE * 10 * seconds))
     return [*rows, *_percentiles(times)]
 
 
 @contextmanager
-def _fleet(lab: Lab) -> Iterator[tuple[Server, Server]]:
+def _fleet(lab: Lab, options: dict[str, str]) -> Iterator[tuple[Server, Server]]:
     with ExitStack() as open_:
-        options = LEADS_SOON | POLLS_OFTEN
         yield open_.enter_context(lab.daemon(0, options)), open_.enter_context(lab.daemon(1, options))
 
 
