@@ -150,9 +150,7 @@ class Cadence:
 
         The next one, which was listed before for long enough, must find that out at its own pace.
         """
-        timing = self.timing
-        pause = max(self.interval(dead, size) * (1 + JITTER), timing.request_timeout)
-        return timing.api_lag + pause + timing.request_timeout + timing.hold_down
+        return self.timing.failover_bound_at(self.interval(dead, size))
 
     def over_budget(self) -> Iterator[str]:
         """Say, with the numbers, where the settings cannot keep the budget: the front polls every P all the same."""

@@ -67,14 +67,14 @@ class Timing:
         return self.poll_interval * (1 + JITTER)
 
     @property
-    def longest_wait(self) -> float:
-        """The longest time from the start of one poll to that of the next, which waits for the end of the first."""
-        return max(self.longest_pause, self.request_timeout)
-
-    @property
     def failover_bound(self) -> float:
         """How long there may be no leader after Elastic Beanstalk has dropped a dead one, while polls succeed."""
-        return self.api_lag + self.longest_wait + self.request_timeout + self.hold_down
+        return self.failover_bound_at(self.poll_interval)
+
+    def failover_bound_at(self, interval: float) -> float:
+        """The same where who leads next polls at another interval. The next poll waits for the end of a slow one."""
+        longest_wait = max(interval * (1 + JITTER), self.request_timeout)
+        return self.api_lag + longest_wait + self.request_timeout + self.hold_down
 
     def broken_bounds(self, *, unsafe: bool) -> Iterator[str]:
         """Say, with the numbers, which bounds the settings break and what would mend each.

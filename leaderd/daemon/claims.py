@@ -19,8 +19,6 @@ from leaderd.errors import SourceError
 
 ATTEMPTS = 5
 """Times that one claim reads and writes: a second is needed only where the record changed in between."""
-
-
 PATIENCE = 5.0
 """Seconds that a claim waits for a daemon to find out which instance it is on."""
 

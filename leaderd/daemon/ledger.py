@@ -9,8 +9,8 @@ from leaderd.aws.document import decode, encode
 from leaderd.aws.store import LostError, Store, try_out
 from leaderd.core.claim import JobRecord
 from leaderd.daemon.clock import Clock
+from leaderd.daemon.limit import limited
 from leaderd.errors import SourceError
-from leaderd.log import scrub
 
 T = TypeVar("T")
 
@@ -18,8 +18,6 @@ AGAIN = 2.0
 """Seconds between two attempts to open a store that did not answer, or did not pass its trial."""
 MAKING = 15.0
 """Seconds that may be spent to find the store and make its client: local sources, and work for the processor."""
-SLOW = "look at the network between here and AWS (NAT, VPC endpoint), or raise --request-timeout"
-REPORT = "this is a defect of leaderd or of a library: please report it"
 
 
 class LedgerJournal(Protocol):
@@ -138,34 +136,33 @@ class Ledger:
         except BaseException as error:  # also where who asked for it has gone away
             if isinstance(error, SourceError):
                 self._again_at = self._clock.now() + AGAIN
-                self._fail(error)
             if store is not None:
                 await store.close()
             raise
         return store
 
     async def _made(self) -> Store:
+        late = f"the claims' store was not found within {MAKING:g} s"
         try:
-            async with self._clock.timeout(MAKING):
-                return await self._make_store()
-        except TimeoutError as error:
-            raise SourceError("timeout", f"the claims' store was not found within {MAKING:g} s", hint=SLOW) from error
+            return await limited(self._clock, MAKING, self._make_store, late)
+        except SourceError as error:
+            self._fail(error)
+            raise
 
     async def _ask(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
         """Await a call of the store, within the limit. Whatever goes wrong in it is a SourceError."""
         started, result = self._clock.now(), "cancelled"
+        late = f"the claims' store did not answer within {self._limit:g} s"
         try:
-            async with self._clock.timeout(self._limit):
-                answer = await call()
+            answer = await limited(self._clock, self._limit, call, late)
             self.trouble, result = None, "ok"
         except LostError:
             result = "lost"
             raise
-        except Exception as error:
-            trouble = _explained(error, self._limit)
-            result = trouble.kind
-            self._fail(trouble)
-            raise trouble from error
+        except SourceError as error:
+            result = error.kind
+            self._fail(error)
+            raise
         finally:
             self._journal.asked(operation, result, self._clock.now() - started)
         return answer
@@ -173,11 +170,3 @@ class Ledger:
     def _fail(self, error: SourceError) -> None:
         self.trouble = error
         self._journal.failed(error)
-
-
-def _explained(error: Exception, limit: float) -> SourceError:
-    if isinstance(error, SourceError):
-        return error
-    if isinstance(error, TimeoutError):
-        return SourceError("timeout", f"the claims' store did not answer within {limit:g} s", hint=SLOW)
-    return SourceError("defect", f"{type(error).__name__}: {scrub(str(error))}", hint=REPORT)

@@ -14,8 +14,8 @@ from leaderd.core.identity import Identity
 from leaderd.core.roster import Roster
 from leaderd.core.timing import Timing
 from leaderd.daemon.clock import Clock
+from leaderd.daemon.limit import limited
 from leaderd.errors import SourceError
-from leaderd.log import scrub
 
 T = TypeVar("T")
 
@@ -25,8 +25,6 @@ INTRODUCTION_TIMEOUT = 15.0
 """Seconds that one such attempt may take."""
 LEAVING_TIMEOUT = 2.0
 """Seconds that may be spent to learn whether this instance is being terminated."""
-SLOW = "look at the network between here and AWS (NAT, VPC endpoint), or raise --request-timeout"
-REPORT = "this is a defect of leaderd or of a library: please report it"
 GRACE = 10.0
 """Seconds that a step of the watcher may be late before the daemon calls itself stuck."""
 
@@ -236,12 +234,4 @@ class Watcher:
     async def _ask(self, call: Callable[[], Awaitable[T]], limit: float) -> T:
         """Await a call of the source, for at most `limit` seconds. Whatever goes wrong in it is a SourceError."""
         self._due = self._clock.now() + limit + GRACE
-        try:
-            async with self._clock.timeout(limit):
-                return await call()
-        except SourceError:
-            raise
-        except TimeoutError as error:
-            raise SourceError("timeout", f"no answer within {limit:g} s", hint=SLOW) from error
-        except Exception as error:  # a defect in us or in a library must not end the watcher
-            raise SourceError("defect", f"{type(error).__name__}: {scrub(str(error))}", hint=REPORT) from error
+        return await limited(self._clock, limit, call, f"no answer within {limit:g} s")

@@ -58,9 +58,7 @@ class TestPretendS3(StoreContract):
 
 @pytest.mark.timeout(240)
 class Moto(StoreContract):
-    """moto's server, which others wrote."""
-
-    variable: str
+    """moto's server, which others wrote. A subclass says how to lead there, what to make, and what that needs."""
 
     @pytest.fixture
     async def address(self, monkeypatch):
@@ -74,30 +72,30 @@ class Moto(StoreContract):
     def through(self, monkeypatch):
         return lambda port: monkeypatch.setenv(self.variable, f"http://127.0.0.1:{port}")
 
+    @pytest.fixture
+    async def make_store(self, address, through):
+        through(address[1])
+        async with Stores(self.make) as stores:
+            async with (await stores())._connection.asking() as client:
+                await self.prepare(client)
+            yield stores
+
 
 class TestMotoS3(Moto):
     """Its S3."""
 
     variable = "AWS_ENDPOINT_URL_S3"
+    make = staticmethod(s3_store)
 
-    @pytest.fixture
-    async def make_store(self, address, through):
-        through(address[1])
-        async with Stores(s3_store) as stores:
-            async with (await stores())._connection.asking() as client:
-                await client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-            yield stores
+    async def prepare(self, client):
+        await client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
 
 
 class MotoDynamoDb(Moto):
     """Its DynamoDB: tests/aws looks at it, without what takes long; tests/e2e has Amazon's own."""
 
     variable = "AWS_ENDPOINT_URL_DYNAMODB"
+    make = staticmethod(dynamo_store)
 
-    @pytest.fixture
-    async def make_store(self, address, through):
-        through(address[1])
-        async with Stores(dynamo_store) as stores:
-            async with (await stores())._connection.asking() as client:
-                await client.create_table(**TABLE)
-            yield stores
+    async def prepare(self, client):
+        await client.create_table(**TABLE)

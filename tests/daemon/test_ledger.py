@@ -193,3 +193,24 @@ async def test_who_opens_it_goes_away(clock, journal):
         await opening
     assert made[0].closed
     assert await ledger.open() is made[1]
+
+
+async def test_a_defect_in_making_the_store(clock, journal):
+    """It is an error like any other: neither a claim nor what opens the store at the start ends by it."""
+
+    async def make():
+        raise RuntimeError("boom")
+
+    ledger = Ledger(make, limit=5, clock=clock, journal=journal)
+    with pytest.raises(SourceError, match="RuntimeError: boom") as caught:
+        await ledger.open()
+    assert caught.value.kind == "defect"
+    assert journal.told == [("failed", "defect")]
+
+
+async def test_a_trial_that_fails_is_told_once(ledger, store, journal):
+    """Once as a request, and once as a failure."""
+    store.before = [THROTTLED]
+    with pytest.raises(SourceError):
+        await ledger.open()
+    assert journal.told == [("failed", "throttled"), ("trial", "throttled")]
