@@ -5,6 +5,10 @@ VENV ?= .venv
 RUN := $(VENV)/run.ready
 DEV := $(VENV)/dev.ready
 NODE := $(VENV)/dynamodb/ready
+# What takes longer than `make test` may.
+EVIDENCE := chaos claims defects test_benchmarks.py test_misbehaviour.py
+# Twice as many as there are processors: most tests wait for a process, half of the time.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(2 * os.cpu_count(), 8))')
 # The lock files are complete, and pip before 23.3 resolves extras past them: nothing is to be resolved.
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps
 COMPILE := $(VENV)/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
@@ -27,15 +31,19 @@ FOR_INSTANCES := --quiet --disable-pip-version-check --require-hashes -r require
 demo: $(RUN)
 	@$(VENV)/bin/leaderd demo $(ARGS)
 
+# The simulation takes three times as long under coverage, and the tests of each module cover it.
 test: $(DEV)
-	@$(VENV)/bin/python -m pytest -n 2 $(addprefix --ignore=tests/,chaos claims defects e2e test_benchmarks.py) \
-		--cov --cov-report= $(ARGS)
+	@$(VENV)/bin/coverage erase
+	@$(VENV)/bin/python -m pytest -n auto tests/simulation tests/test_fleet_benchmark.py $(ARGS)
+	@$(VENV)/bin/coverage run -m pytest -n $(WORKERS) $(ARGS) $(addprefix --ignore=tests/,simulation test_fleet_benchmark.py \
+		$(EVIDENCE) e2e)
+	@$(VENV)/bin/coverage combine --quiet
 	@$(VENV)/bin/coverage report --include='leaderd/core/*' --fail-under=100
 	@$(VENV)/bin/coverage report --fail-under=95
 
 # Real daemons through real faults, and defects sown into a copy: would the tests notice? Some minutes.
 evidence: $(DEV)
-	@$(VENV)/bin/python -m pytest -n 2 tests/chaos tests/claims tests/defects tests/test_benchmarks.py $(ARGS)
+	@$(VENV)/bin/python -m pytest -n 2 $(addprefix tests/,$(EVIDENCE)) $(ARGS)
 
 # What could depend on the version of Python, for those that `make test` is not run with.
 compatible: $(DEV)
