@@ -59,7 +59,7 @@ def cost(words: list[str], environ: Mapping[str, str]) -> Cost:
     return Cost(**json.loads(done.stdout))
 
 
-def measure(lab: Lab, times: int = 9) -> list[Row]:
+def measure(lab: Lab, times: int = 21) -> list[Row]:
     """Ask in every way, in turn, so many times."""
     found: dict[str, list[Cost]] = {}
     with ExitStack() as open_:

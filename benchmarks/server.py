@@ -51,7 +51,7 @@ def read(printed: str) -> Load:
     return Load(rate, times["50"], times["99"])
 
 
-def measure(lab: Lab, seconds: float = 1.0, rounds: int = 3, connections: tuple[int, ...] = CONNECTIONS) -> list[Row]:
+def measure(lab: Lab, seconds: float = 1.0, rounds: int = 7, connections: tuple[int, ...] = CONNECTIONS) -> list[Row]:
     """Load `/leader` and a claim that is refused, then ask at a pace."""
     rows = []
     with _fleet(lab, LEADS_SOON) as (first, second):
