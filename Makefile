@@ -55,7 +55,7 @@ simulate: $(DEV)
 	@$(VENV)/bin/python -m tests.simulation --claims --seeds 10000
 
 # What it costs: needs curl, and wrk (a package of Debian). The daemon runs as it is installed: in an environment without
-# the tools of development. Three minutes; with ARGS=--long half an hour.
+# the tools of development. Five minutes; with ARGS=--long a quarter of an hour.
 bench: $(DEV)
 	@$(MAKE) --no-print-directory VENV=$(VENV)/installed $(VENV)/installed/run.ready
 	@$(VENV)/bin/python -m benchmarks --python $(VENV)/installed/bin/python $(ARGS)

@@ -1,7 +1,7 @@
 """Measures what leaderd costs; prints a table, and writes docs/performance.json and docs/performance.svg.
 
-python -m benchmarks                 three minutes
-python -m benchmarks --long          with ten idle minutes and a million requests: half an hour
+python -m benchmarks                 five minutes
+python -m benchmarks --long          with ten idle minutes and a million requests: a quarter of an hour
 python -m benchmarks --only claims   one section, printed and not written
 """
 
@@ -13,7 +13,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from benchmarks import claims, process, question, server
+from benchmarks import claims, fleet, process, question, server
 from benchmarks.lab import Lab, lab
 from benchmarks.plot import chart
 from benchmarks.row import Row, table
@@ -29,6 +29,7 @@ def sections(*, long: bool) -> Mapping[str, Callable[[Lab], list[Row]]]:
         "server": server.measure,
         "process": partial(process.measure, **life),
         "claims": lambda _: claims.measure(),
+        "fleet": lambda _: fleet.measure(),
     }
 
 

@@ -1,28 +1,27 @@
 """A fleet in virtual time, with the real rules of cadence and election: what it asks of AWS, and how it fails over.
 
-python -m benchmarks.fleet              prints a table
-python -m benchmarks.fleet --json       prints the same as JSON
-
 Instances never hear of each other, only of Elastic Beanstalk. So each is simulated by itself, without a loop or a wire.
 `tests/simulation` runs whole daemons, and looks for two leaders; here nothing goes wrong but what is measured.
 """
 
-import argparse
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import takewhile
 from math import ceil
 from random import Random
 
 from benchmarks.claims import BY_LOSER, BY_WINNER
+from benchmarks.row import Row
 from leaderd.core.cadence import DEFAULT_BUDGET, FRONT, Cadence, Pace
 from leaderd.core.election import Observation, Role, View, judge, observe
 from leaderd.core.roster import Roster
 from leaderd.core.timing import Timing
 
-SIZES = (1, 2, 3, 10, 50, 100, 300, 1000)
+SECTION = "the fleet"
+SIZES = (1, 3, 10, 50, 300, 1000)
+SMALL = 50
+"""Instances up to which the budget is kept; up to a thousand it is twice that."""
 TRIALS = 1000
 """Failovers of each kind for each size."""
 LATENCY = (0.05, 0.5)
@@ -40,32 +39,6 @@ BOOTS = 30.0
 LONG_AGO = -1e6
 CADENCE = Cadence(Timing.derive(), DEFAULT_BUDGET)
 """The defaults."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What was measured for one size. Calls are those to Elastic Beanstalk per second, times are seconds."""
-
-    size: int
-    steady: float
-    """Calls, hours after the start."""
-    start_first: float
-    """Calls in the first second, where all are started at one moment: each makes one to learn its place."""
-    start_then: float
-    """Calls in the busiest minute after that."""
-    start_known: float
-    """When all know their place, where no more than `LIMIT` calls are answered."""
-    one_p50: float
-    """From when the leader is dropped until another one leads. A single one is replaced by a newcomer."""
-    one_p99: float
-    three_p50: float
-    """The same for the first three at once. Where there are no more, newcomers replace them."""
-    three_p99: float
-    immutable_p50: float
-    """The same where all are dropped at once, and as many new ones have been listed behind them for five minutes."""
-    immutable_p99: float
-    s3_per_hour: float
-    """Requests of the claims of one job that ticks every minute: what `benchmarks.claims` counts for a tick."""
 
 
 @dataclass
@@ -191,69 +164,41 @@ def percentile(values: list[float], share: float) -> float:
     return sorted(values)[ceil(len(values) * share) - 1]
 
 
-def measure(size: int) -> Row:
-    """Measure a fleet of one size. The same numbers come out each time."""
+def measure(sizes: tuple[int, ...] = SIZES) -> list[Row]:
+    """Measure fleets. The same numbers come out each time."""
+    return [
+        Row(SECTION, f"fleet of {size}: {name}", value, unit, most=most)
+        for size in sizes
+        for name, value, unit, most in (*_calls(size), *_failovers(size))
+    ]
+
+
+def _calls(size: int) -> Iterator[tuple[str, float, str, float | None]]:
+    """What is asked of AWS: hours after the start, and while all start at one moment."""
     random = Random(size)
     moments = [moment for moment, _, _ in takewhile(lambda poll: poll[0] < 3 * HOUR, polls(size, random))]
-    starting = [moment for moment in moments if moment < HOUR]
-    waits = {
-        "one": list(heirs(size, 1, random)),
-        "three": list(heirs(size, FRONT, random)),
-        "immutable": list(deployments(size, random)),
-    }
-    return Row(
-        size=size,
-        steady=sum(moment >= HOUR for moment in moments) / (2 * HOUR),
-        start_first=sum(moment < 1 for moment in starting),
-        start_then=busiest([moment for moment in starting if moment > TOGETHER]),
-        start_known=known_after(size, random),
-        s3_per_hour=HOUR / MINUTE * (BY_WINNER + BY_LOSER * (size - 1)),
-        **{f"{kind}_p{share}": percentile(times, share / 100) for kind, times in waits.items() for share in (50, 99)},
-    )
+    steady = sum(moment >= HOUR for moment in moments) / (2 * HOUR)
+    starting = [moment for moment in moments if TOGETHER < moment < HOUR]
+    budget = DEFAULT_BUDGET * (1 if size <= SMALL else 2)
+    yield "calls to EB", round(steady, 2), "/s", budget  # the rest is chance, in two hours
+    yield "in the busiest minute after each has made its first", busiest(starting), "/s", None
+    yield "all know their place after a start at once", known_after(size, random), "s", None
+    yield "requests to S3", HOUR / MINUTE * (BY_WINNER + BY_LOSER * (size - 1)), "/h", None
 
 
-def rows(sizes: tuple[int, ...] = SIZES) -> list[dict[str, float]]:
-    """Everything that was measured, as plain data."""
-    return [asdict(measure(size)) for size in sizes]
+def _failovers(size: int) -> Iterator[tuple[str, float, str, float | None]]:
+    """How long nobody leads."""
+    random = Random(size)
+    for name, waits, most in (
+        ("the first is lost", heirs(size, 1, random), _bound(size, 1)),
+        ("the first three are lost", heirs(size, FRONT, random), _bound(size, FRONT)),
+        ("an immutable deployment", deployments(size, random), None),
+    ):
+        times = list(waits)
+        yield f"{name}, p50", percentile(times, 0.5), "s", None
+        yield f"{name}, p99", percentile(times, 0.99), "s", most
 
 
-HEADINGS = {
-    "size": "instances",
-    "steady": "calls/s",
-    "start_first": "at start",
-    "start_then": "then",
-    "start_known": "known s",
-    "one_p50": "1 lost p50",
-    "one_p99": "p99 s",
-    "three_p50": "3 lost p50",
-    "three_p99": "p99 s",
-    "immutable_p50": "deploy p50",
-    "immutable_p99": "p99 s",
-    "s3_per_hour": "S3/h",
-}
-
-
-def table(measured: list[dict[str, float]]) -> str:
-    """The rows as a person reads them."""
-    lines = ["  ".join(HEADINGS.values())]
-    for row in measured:
-        cells = ((heading, row[name], name) for name, heading in HEADINGS.items())
-        lines.append("  ".join(_cell(value, name).rjust(len(heading)) for heading, value, name in cells))
-    return "\n".join(lines)
-
-
-def _cell(value: float, name: str) -> str:
-    return f"{value:.2f}" if name in {"steady", "start_then"} else f"{value:.0f}"
-
-
-def main() -> None:
-    """Measure, and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.fleet", description="Simulate fleets of all sizes.")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    arguments = parser.parse_args()
-    measured = rows()
-    print(json.dumps(measured, indent=2) if arguments.json else table(measured))
-
-
-if __name__ == "__main__":
-    main()
+def _bound(size: int, lost: int) -> float | None:
+    """What is promised; nothing where newcomers replace all."""
+    return round(CADENCE.failover_bound(lost, size), 1) if lost < size else None
