@@ -59,6 +59,7 @@ RUN_HERE = {
 INLINE = {
     STORY: "what it would do is checked; tests/e2e runs it",
     STATUS: "asks a daemon",
+    "make evidence": "what it would do is checked; CI runs it",
     "make e2e": "runs tests/e2e",
     "/opt/leaderd/bin/leaderd serve": "the unit says so, which is checked; tests/e2e starts it",
     "leaderd serve": "see there",
@@ -104,6 +105,7 @@ def only_first_crontab():
         ("make demo", "/bin/leaderd demo"),
         (STORY, "/bin/leaderd demo --for 40"),
         ("make test", "/bin/python -m pytest"),
+        ("make evidence", "/bin/python -m pytest"),
         ("make e2e", "/bin/python -m pytest tests/e2e"),
     ],
 )
