@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 50  # seconds; nothing is measured by it
-OPTIONS = ("-p", "no:cacheprovider", "-x", "-n", "0", "--no-cov", "--tb=line")
+OPTIONS = ("-p", "no:cacheprovider", "-x", "-n", "0", "--tb=line")
 CONFTEST = """
 import asyncio
 import pytest
