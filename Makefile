@@ -47,7 +47,7 @@ evidence: $(DEV)
 
 # What could depend on the version of Python, for those that `make test` is not run with.
 compatible: $(DEV)
-	@$(VENV)/bin/python -m pytest -n 2 tests/core tests/aws tests/daemon tests/test_config.py tests/test_log.py $(ARGS)
+	@$(VENV)/bin/python -m pytest -n $(WORKERS) tests/core tests/aws tests/daemon tests/test_config.py tests/test_log.py $(ARGS)
 
 # Ten thousand worlds of leaders, and as many of claims, in virtual time: a few minutes each.
 simulate: $(DEV)
